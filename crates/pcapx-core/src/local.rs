@@ -1,0 +1,1 @@
+//! The one place where local time is read and written.

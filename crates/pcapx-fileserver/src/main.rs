@@ -1,0 +1,3 @@
+//! Serves extracted captures over HTTP.
+
+fn main() {}

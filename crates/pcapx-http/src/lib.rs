@@ -1,0 +1,1 @@
+//! What the pcapx services share on hyper.

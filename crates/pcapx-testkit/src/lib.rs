@@ -1,0 +1,1 @@
+//! Packet builders, trace generator and process harness for the tests of pcapx.

@@ -1,0 +1,1 @@
+//! The rolling capture on disk: segments, catalog, query, extraction.

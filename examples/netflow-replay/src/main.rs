@@ -1,0 +1,3 @@
+//! Replays a capture of NetFlow export packets to a collector, for ever and with today's time.
+
+fn main() {}
