@@ -15,6 +15,8 @@
 //!
 //! Times are [`time::Timestamp`]s, nanoseconds since the UNIX epoch in UTC. Local time exists only in [`local`].
 
+pub mod alert;
+pub mod config;
 pub mod filter;
 pub mod local;
 pub mod time;

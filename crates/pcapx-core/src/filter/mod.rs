@@ -7,5 +7,7 @@
 //! ```
 
 mod expr;
+mod mode;
+mod parse;
 
 pub use expr::{Dir, Expr, Family, Primitive, Scope, Transport, ethertype, ipproto};

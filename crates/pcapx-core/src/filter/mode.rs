@@ -1,0 +1,1 @@
+//! The five ways in which an alert becomes a filter.

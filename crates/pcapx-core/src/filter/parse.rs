@@ -1,0 +1,1 @@
+//! From BPF text to the typed expression.
