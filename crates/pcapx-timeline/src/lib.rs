@@ -1,1 +1,5 @@
-//! The rolling capture on disk: segments, catalog, query, extraction.
+//! draft
+pub mod link;
+pub mod matcher;
+pub mod packet;
+pub mod segment;

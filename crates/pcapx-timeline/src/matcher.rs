@@ -1,0 +1,216 @@
+//! What a filter means for a packet.
+//!
+//! The meaning is tcpdump's, packet for packet: `host` is true of ARP too, `port` of first fragments only, `tcp` of
+//! IPv4 and IPv6, and a test that needs bytes which were not captured rejects the packet, whatever stands around the
+//! test – `not port 80` is not true of a packet that ends before its ports. Tests are made from left to right and
+//! only as far as needed, as in the program that libpcap compiles.
+//!
+//! It differs from tcpdump's where an alert's packets would be missed otherwise:
+//!
+//! * Tags are transparent: 802.1Q, 802.1ad, MPLS and PPPoE do not hide the IP header.
+//! * IPv6 extension headers are walked over: `tcp` and `port` see what stands behind them.
+//! * IPv6 in BSD loopback captures is seen whichever number the capturing system gave it.
+//! * `vlan ID` looks at every tag of the packet and moves nothing: `vlan 5 and host A` and `host A and vlan 5` are the
+//!   same.
+
+use std::net::IpAddr;
+
+use crate::packet::{Network, PacketKeys, Pair, Reach};
+use pcapx_core::filter::{Dir, Expr, Family, Primitive, Scope, Transport, ipproto};
+
+/// A filter made ready for many packets.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    root: Node,
+}
+
+/// The answer of a test; `None` when it needs bytes that were not captured.
+type Answer = Option<bool>;
+
+#[derive(Clone, Debug)]
+enum Node {
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    V4 { dir: Dir, scope: Scope, addr: u32, mask: u32 },
+    V6 { dir: Dir, addr: u128, mask: u128 },
+    /// An address of one family in the header of another: never true.
+    Never,
+    Other(Primitive),
+}
+
+impl Matcher {
+    /// Makes `filter` ready.
+    pub fn new(filter: &Expr) -> Self {
+        Self { root: Node::new(filter) }
+    }
+
+    /// Whether the filter is true of a packet with these keys.
+    #[inline]
+    pub fn matches(&self, keys: &PacketKeys) -> bool {
+        self.root.test(keys) == Some(true)
+    }
+}
+
+impl Node {
+    fn new(filter: &Expr) -> Self {
+        match filter {
+            Expr::And(parts) => Self::And(parts.iter().map(Self::new).collect()),
+            Expr::Or(parts) => Self::Or(parts.iter().map(Self::new).collect()),
+            Expr::Not(part) => Self::Not(Box::new(Self::new(part))),
+            Expr::Term(Primitive::Host { dir, scope, addr: IpAddr::V4(addr) }) => {
+                Self::v4(*dir, *scope, u32::from(*addr), u32::MAX)
+            }
+            Expr::Term(Primitive::Host { dir, scope, addr: IpAddr::V6(addr) }) => {
+                Self::v6(*dir, *scope, u128::from(*addr), u128::MAX)
+            }
+            Expr::Term(Primitive::Net { dir, scope, net }) => match (net.network(), net.mask()) {
+                (IpAddr::V4(addr), IpAddr::V4(mask)) => Self::v4(*dir, *scope, addr.into(), mask.into()),
+                (IpAddr::V6(addr), IpAddr::V6(mask)) => Self::v6(*dir, *scope, addr.into(), mask.into()),
+                _ => Self::Never,
+            },
+            Expr::Term(other) => Self::Other(*other),
+        }
+    }
+
+    fn v4(dir: Dir, scope: Scope, addr: u32, mask: u32) -> Self {
+        if scope == Scope::Ip6 { Self::Never } else { Self::V4 { dir, scope, addr, mask } }
+    }
+
+    fn v6(dir: Dir, scope: Scope, addr: u128, mask: u128) -> Self {
+        if matches!(scope, Scope::Any | Scope::Ip6) { Self::V6 { dir, addr, mask } } else { Self::Never }
+    }
+
+    fn test(&self, keys: &PacketKeys) -> Answer {
+        match self {
+            Self::And(parts) => {
+                for part in parts {
+                    if !part.test(keys)? {
+                        return Some(false);
+                    }
+                }
+                Some(true)
+            }
+            Self::Or(parts) => {
+                for part in parts {
+                    if part.test(keys)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }
+            Self::Not(part) => Some(!part.test(keys)?),
+            Self::V4 { dir, scope, addr, mask } => {
+                let pair = match (keys.network, scope) {
+                    (Network::V4(pair), Scope::Any | Scope::Ip)
+                    | (Network::Arp(pair), Scope::Any | Scope::Arp)
+                    | (Network::Rarp(pair), Scope::Any | Scope::Rarp) => pair,
+                    _ => return linked(keys).map(|()| false),
+                };
+                addresses(*dir, keys.reach, pair, |value| value & mask == *addr)
+            }
+            Self::V6 { dir, addr, mask } => match keys.network {
+                Network::V6(pair) => addresses(*dir, keys.reach, pair, |value| value & mask == *addr),
+                _ => linked(keys).map(|()| false),
+            },
+            Self::Never => linked(keys).map(|()| false),
+            Self::Other(primitive) => other(primitive, keys),
+        }
+    }
+}
+
+/// Whether the link header was captured: without it nothing can be said of what it carries.
+#[inline]
+fn linked(keys: &PacketKeys) -> Option<()> {
+    (keys.reach >= Reach::Link).then_some(())
+}
+
+fn other(primitive: &Primitive, keys: &PacketKeys) -> Answer {
+    match *primitive {
+        Primitive::EtherProto(number) => linked(keys).map(|()| keys.ethertype == Some(number)),
+        Primitive::IpProto { family, number } => protocol(family, number, keys),
+        Primitive::Port { dir, transport, first, last } => ports(dir, transport, first..=last, keys),
+        Primitive::EtherHost { dir, addr } => match keys.ether {
+            Some(pair) => Some(choose(dir, pair, |value| value == addr)),
+            // Too short an Ethernet frame has no answer; a link without such addresses has one.
+            None => linked(keys).map(|()| false),
+        },
+        Primitive::Vlan(None) => linked(keys).map(|()| !keys.vlans().is_empty()),
+        Primitive::Vlan(Some(id)) => linked(keys).map(|()| keys.vlans().contains(&id)),
+        // Made into nodes of their own.
+        Primitive::Host { .. } | Primitive::Net { .. } => Some(false),
+    }
+}
+
+fn protocol(family: Family, number: u8, keys: &PacketKeys) -> Answer {
+    linked(keys)?;
+    match keys.network {
+        Network::V4(_) if family != Family::V6 => {
+            (keys.reach >= Reach::Protocol).then_some(keys.protocol == Some(number))
+        }
+        Network::V6(_) if family != Family::V4 => (keys.reach >= Reach::Protocol)
+            .then_some(keys.protocol == Some(number) || keys.next_header == Some(number)),
+        _ => Some(false),
+    }
+}
+
+fn ports(
+    dir: Dir,
+    transport: Option<Transport>,
+    range: std::ops::RangeInclusive<u16>,
+    keys: &PacketKeys,
+) -> Answer {
+    linked(keys)?;
+    if !matches!(keys.network, Network::V4(_) | Network::V6(_)) {
+        return Some(false);
+    }
+    if keys.reach < Reach::Protocol {
+        return None;
+    }
+    let has_ports = match (transport, keys.protocol) {
+        (Some(wanted), Some(number)) => wanted.number() == number,
+        (None, Some(number)) => matches!(number, ipproto::TCP | ipproto::UDP | ipproto::SCTP),
+        (_, None) => false,
+    };
+    if !has_ports {
+        return Some(false);
+    }
+    match keys.ports {
+        None if keys.reach == Reach::Whole => Some(false),
+        None => None,
+        Some(pair) if keys.reach == Reach::Whole => Some(choose(dir, pair, |port| range.contains(&port))),
+        // The packet ends between its two ports.
+        Some(pair) => match (dir, range.contains(&pair.src)) {
+            (Dir::Src, answer) => Some(answer),
+            (Dir::Either, true) => Some(true),
+            (Dir::Both, false) => Some(false),
+            _ => None,
+        },
+    }
+}
+
+#[inline]
+fn choose<T: Copy>(dir: Dir, pair: Pair<T>, is: impl Fn(T) -> bool) -> bool {
+    match dir {
+        Dir::Either => is(pair.src) || is(pair.dst),
+        Dir::Src => is(pair.src),
+        Dir::Dst => is(pair.dst),
+        Dir::Both => is(pair.src) && is(pair.dst),
+    }
+}
+
+#[inline]
+fn addresses<T: Copy>(dir: Dir, reach: Reach, pair: Pair<T>, is: impl Fn(T) -> bool) -> Answer {
+    if reach >= Reach::Addresses {
+        return Some(choose(dir, pair, is));
+    }
+    if reach < Reach::Source {
+        return None;
+    }
+    match (dir, is(pair.src)) {
+        (Dir::Src, answer) => Some(answer),
+        (Dir::Either, true) => Some(true),
+        (Dir::Both, false) => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! One packet after another, whatever the format.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::buffer::Buffer;
+use super::pcap::{HEADER_BYTES, PcapHeader};
+use super::pcapng::{Section, block_type};
+use super::{Interface, SegmentError};
+use crate::link::LinkType;
+use pcapx_core::time::Timestamp;
+
+/// Reads the packets of one segment in the order of recording.
+#[derive(Debug)]
+pub struct SegmentReader {
+    buffer: Buffer,
+    format: Format,
+    interfaces: Vec<Interface>,
+    /// Length of the record handed out last; it is passed when the next one is asked for.
+    pending: u64,
+    ending: Option<Ending>,
+}
+
+/// How a segment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With the last byte of a record.
+    Whole,
+    /// Inside a record that begins at this byte: the writer died there, or has not finished it yet.
+    Cut(u64),
+}
+
+/// A packet of a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// When it passed.
+    pub time: Timestamp,
+    /// Its bytes, as many as were kept.
+    pub data: &'a [u8],
+    /// How many bytes it had on the wire.
+    pub orig_len: u32,
+    /// What its bytes begin with.
+    pub link_type: LinkType,
+    /// Which of [`SegmentReader::interfaces`] it came from.
+    pub interface: u32,
+}
+
+#[derive(Debug)]
+enum Format {
+    Pcap(PcapHeader),
+    Pcapng(Section),
+}
+
+/// A record found in the buffer: `from..to` are the packet's bytes, counted from the record's first byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    pub(crate) time: Timestamp,
+    pub(crate) interface: u32,
+    pub(crate) orig_len: u32,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) record_len: u64,
+}
+
+/// What stands at the current place.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Packet(Record),
+    End,
+    Cut,
+}
+
+impl SegmentReader {
+    /// Opens a capture file and checks its header.
+    pub fn open(path: &Path) -> Result<Self, SegmentError> {
+        Self::new(File::open(path)?)
+    }
+
+    /// Reads an open file from its first byte, whatever its cursor says.
+    pub fn new(file: File) -> Result<Self, SegmentError> {
+        let mut buffer = Buffer::new(file);
+        let head = buffer.peek(HEADER_BYTES)?;
+        let Some(magic) = head.first_chunk::<4>().map(|b| u32::from_be_bytes(*b)) else {
+            return Err(SegmentError::TooShort { bytes: head.len() as u64 });
+        };
+        if magic == block_type::SECTION {
+            let format = Format::Pcapng(Section::default());
+            return Ok(Self { buffer, format, interfaces: Vec::new(), pending: 0, ending: None });
+        }
+        if let Some(what) = named_format(magic) {
+            return Err(SegmentError::Unsupported { what });
+        }
+        let Some(head) = head.first_chunk() else {
+            return Err(match magic.to_be_bytes() {
+                [0xa1, 0xb2, ..] | [_, _, 0xb2, 0xa1] => SegmentError::TooShort { bytes: head.len() as u64 },
+                _ => SegmentError::NotACapture { magic },
+            });
+        };
+        let header = PcapHeader::parse(head).ok_or(SegmentError::NotACapture { magic })?;
+        buffer.skip(HEADER_BYTES as u64);
+        let interfaces = vec![header.interface()];
+        Ok(Self { buffer, format: Format::Pcap(header), interfaces, pending: 0, ending: None })
+    }
+
+    /// The next packet, or `None` after the last whole one ([`ending`](Self::ending) then tells how the file ended).
+    ///
+    /// After an error or the end, the same is answered again.
+    #[inline]
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, SegmentError> {
+        self.buffer.skip(std::mem::take(&mut self.pending));
+        let step = match &mut self.format {
+            Format::Pcap(header) => header.next(&mut self.buffer)?,
+            Format::Pcapng(section) => section.next(&mut self.buffer, &mut self.interfaces)?,
+        };
+        match step {
+            Step::Packet(record) => {
+                self.pending = record.record_len;
+                let link_type = match &self.format {
+                    Format::Pcap(header) => header.link_type,
+                    Format::Pcapng(_) => self.interfaces[record.interface as usize].link_type,
+                };
+                Ok(Some(Packet {
+                    time: record.time,
+                    data: self.buffer.peeked(record.from, record.to),
+                    orig_len: record.orig_len,
+                    link_type,
+                    interface: record.interface,
+                }))
+            }
+            Step::End => {
+                // A block that is passed over unread may claim more than the file has.
+                let offset = self.buffer.offset();
+                let len = self.buffer.file().metadata()?.len();
+                self.ending = Some(if offset > len { Ending::Cut(len) } else { Ending::Whole });
+                Ok(None)
+            }
+            Step::Cut => {
+                self.ending = Some(Ending::Cut(self.buffer.offset()));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The interfaces that were named so far; a packet's interface is among them.
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// How the file ended, once [`next_packet`](Self::next_packet) has answered `None`.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// Bytes read from the file so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.buffer.bytes_read()
+    }
+
+    /// The file header of a pcap segment.
+    pub(crate) fn pcap_header(&self) -> Option<PcapHeader> {
+        match self.format {
+            Format::Pcap(header) => Some(header),
+            Format::Pcapng(_) => None,
+        }
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        self.buffer.file()
+    }
+}
+
+/// Formats that a capture folder may hold and that are worth a better word than "not a capture".
+fn named_format(magic: u32) -> Option<&'static str> {
+    Some(match magic {
+        m if m >> 16 == 0x1f8b => "compressed with gzip",
+        0x28b5_2ffd => "compressed with zstd",
+        0x0422_4d18 => "compressed with lz4",
+        m if m >> 8 == 0x0042_5a68 => "compressed with bzip2",
+        0xfd37_7a58 => "compressed with xz",
+        0xa1b2_cd34 | 0x34cd_b2a1 => "a pcap file of a patched libpcap (Kuznetzov's format)",
+        0x736e_6f6f => "a snoop file",
+        _ => return None,
+    })
+}
