@@ -79,7 +79,7 @@ impl Pcap {
         let nanos = packet.time.subsec_nanos();
         let fraction = if self.nanos { nanos } else { nanos / 1000 };
         let mut header = [0; 16];
-        header[0..4].copy_from_slice(&self.order.u32(packet.time.as_secs() as u32));
+        header[0..4].copy_from_slice(&self.order.u32(packet.time.as_secs().cast_unsigned() as u32));
         header[4..8].copy_from_slice(&self.order.u32(fraction));
         header[8..12].copy_from_slice(&self.order.u32(kept));
         header[12..16].copy_from_slice(&self.order.u32(packet.orig_len));

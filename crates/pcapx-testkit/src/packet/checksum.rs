@@ -1,4 +1,4 @@
-//! The Internet checksum (RFC 1071), the pseudo header, and SCTP's CRC32c.
+//! The Internet checksum (RFC 1071), the pseudo header, and SCTP's `CRC32c`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -55,7 +55,7 @@ fn fold(mut total: u64) -> u16 {
     !(total as u16)
 }
 
-/// CRC32c (Castagnoli), as SCTP puts it on the wire in little-endian order (RFC 9260, appendix A).
+/// `CRC32c` (Castagnoli), as SCTP puts it on the wire in little-endian order (RFC 9260, appendix A).
 pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     // The reflected polynomial 0x1EDC6F41.
     const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -4,7 +4,7 @@
 
 use super::{MacAddr, Network};
 
-/// ARPHRD_ETHER of Linux: what the cooked headers here say the device was.
+/// `ARPHRD_ETHER` of Linux: what the cooked headers here say the device was.
 const ARPHRD_ETHER: u16 = 1;
 
 /// `LINKTYPE_LINUX_SLL` (113): 16 bytes, what `tcpdump -i any` wrote for long.

@@ -126,13 +126,12 @@ impl Extension {
                 // PadN options hold at most 255 bytes each, Pad1 fills what is left.
                 while bytes.len() < 2 + body_len {
                     let left = 2 + body_len - bytes.len();
-                    match left {
-                        1 => bytes.push(0),
-                        _ => {
-                            let data = (left - 2).min(255);
-                            bytes.extend_from_slice(&[1, data as u8]);
-                            bytes.resize(bytes.len() + data, 0);
-                        }
+                    if left == 1 {
+                        bytes.push(0);
+                    } else {
+                        let data = (left - 2).min(255);
+                        bytes.extend_from_slice(&[1, data as u8]);
+                        bytes.resize(bytes.len() + data, 0);
                     }
                 }
                 bytes

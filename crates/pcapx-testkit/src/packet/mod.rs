@@ -77,8 +77,8 @@ impl Payload for Network {
 
 /// `len` as the 16-bit length field `field` wants it.
 fn length_field(len: usize, field: &str) -> [u8; 2] {
-    match u16::try_from(len) {
-        Ok(len) => len.to_be_bytes(),
-        Err(_) => panic!("{len} bytes do not fit the {field}, which ends at 65535"),
-    }
+    let Ok(len) = u16::try_from(len) else {
+        panic!("{len} bytes do not fit the {field}, which ends at 65535");
+    };
+    len.to_be_bytes()
 }
