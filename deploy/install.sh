@@ -1,0 +1,121 @@
+#!/bin/sh
+# Installs pcapx on this machine, or into a staging folder, or takes it away again. See usage() below.
+set -eu
+
+usage() {
+    cat <<'TEXT'
+usage: deploy/install.sh [--root DIR] [--bin-dir DIR] [--npcapextract] [--uninstall]
+
+Puts the four binaries into /usr/bin, units, sysusers and tmpfiles below /usr/lib, the shipped files into
+/usr/share/pcapx and, where there is none yet, the configuration into /etc/pcapx. Run as root; running it again
+installs the newer binaries and keeps the configuration. Build first: cargo build --release --workspace
+
+  --root DIR       stage below DIR: needs no root, touches no account, owner or service. The staged config.json
+                   points at folders below DIR, so the tree runs where it stands; a package takes the shipped
+                   one from DIR/usr/share/pcapx
+  --bin-dir DIR    where the built binaries are (default: target/release of this repository)
+  --npcapextract   also make /usr/bin/npcapextract a link to pcapx-extract, unless that name is taken
+  --uninstall      remove what was installed; captures, evidence, configuration and the account stay
+TEXT
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(dirname "$here")
+root=
+bin_dir=${CARGO_TARGET_DIR:-$repository/target}/release
+link=no
+action=install
+binaries='pcapx-listener pcapx-fileserver pcapx-extract netflow-replay'
+units='pcapx-listener.service pcapx-fileserver.service'
+
+fail() { echo "install.sh: $*" >&2; exit 1; }
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --root | --bin-dir) [ $# -ge 2 ] || fail "$1 needs a folder" ;;
+    esac
+    case $1 in
+    --root) mkdir -p "$2"; root=$(cd "$2" && pwd); shift ;;
+    --bin-dir) bin_dir=$2; shift ;;
+    --npcapextract) link=yes ;;
+    --uninstall) action=uninstall ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+    esac
+    shift
+done
+[ "$root" != / ] || root=
+[ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "run as root, or stage with --root DIR"
+
+on_system() { [ -z "$root" ]; }
+systemd_runs() { on_system && [ -d /run/systemd/system ]; }
+put() { # MODE FILE TARGET
+    mkdir -p "$(dirname "$root$3")"
+    install -m "$1" "$2" "$root$3"
+}
+
+if [ "$action" = uninstall ]; then
+    # shellcheck disable=SC2086 # two words, two units
+    if systemd_runs; then systemctl disable --now $units || true; fi
+    for unit in $units; do rm -f "$root/usr/lib/systemd/system/$unit"; done
+    for binary in $binaries; do rm -f "$root/usr/bin/$binary"; done
+    if [ "$(readlink "$root/usr/bin/npcapextract" 2>/dev/null)" = pcapx-extract ]; then rm "$root/usr/bin/npcapextract"; fi
+    rm -f "$root/usr/lib/sysusers.d/pcapx.conf" "$root/usr/lib/tmpfiles.d/pcapx.conf"
+    rm -rf "$root/usr/share/pcapx"
+    if systemd_runs; then systemctl daemon-reload; fi
+    echo "pcapx is removed. Left alone: $root/etc/pcapx, captures and evidence in $root/storage, account and groups."
+    exit 0
+fi
+
+for binary in $binaries; do
+    [ -x "$bin_dir/$binary" ] || fail "$bin_dir/$binary is missing; build it: cargo build --release --workspace"
+done
+for binary in $binaries; do put 755 "$bin_dir/$binary" "/usr/bin/$binary"; done
+for unit in $units; do put 644 "$here/$unit" "/usr/lib/systemd/system/$unit"; done
+put 644 "$here/pcapx.sysusers.conf" /usr/lib/sysusers.d/pcapx.conf
+put 644 "$here/pcapx.tmpfiles.conf" /usr/lib/tmpfiles.d/pcapx.conf
+for shipped in config.json n2disk.conf n2disk.service; do
+    put 644 "$repository/config/$shipped" "/usr/share/pcapx/$shipped"
+done
+
+config=/etc/pcapx/config.json
+if [ -e "$root$config" ]; then
+    echo "kept: $root$config"
+else
+    put 640 "$repository/config/config.json" "$config"
+    if ! on_system; then
+        # /storage/… becomes DIR/storage/…
+        prefix=$(printf '%s' "$root" | sed 's/[\\"]/\\&/g; s/[\\&|]/\\&/g')
+        sed "s|\"/storage/|\"$prefix/storage/|" "$repository/config/config.json" >"$root$config"
+    fi
+fi
+if ! on_system; then mkdir -p "$root/storage/pcaps/rolling" "$root/storage/pcaps/alerts"; fi
+
+if [ "$link" = yes ]; then
+    taken=$(command -v npcapextract || true)
+    if [ -e "$root/usr/bin/npcapextract" ] || [ -L "$root/usr/bin/npcapextract" ] || { on_system && [ -n "$taken" ]; }; then
+        echo "kept: npcapextract exists already"
+    else
+        ln -s pcapx-extract "$root/usr/bin/npcapextract"
+    fi
+fi
+
+if ! on_system; then
+    echo "staged below $root; its config.json points there, the shipped one is usr/share/pcapx/config.json"
+    exit 0
+fi
+systemd-sysusers pcapx.conf
+systemd-tmpfiles --create pcapx.conf
+if systemd_runs; then systemctl daemon-reload; fi
+for old in pcap-listener.service pcap-fileserver.service; do
+    if [ -f "/etc/systemd/system/$old" ] && [ ! -L "/etc/systemd/system/$old" ]; then
+        echo "the old service is in the way of the name $old: systemctl disable --now $old; rm /etc/systemd/system/$old"
+    fi
+done
+cat <<TEXT
+pcapx is installed. Next:
+  edit $config (host is the name or address that goes into the links), then check it:
+    pcapx-listener --config $config --check
+  start:   systemctl enable --now pcapx-listener pcapx-fileserver
+  upgrade: systemctl try-restart pcapx-listener pcapx-fileserver
+TEXT
