@@ -1,1 +1,57 @@
-//! What the pcapx services share on hyper.
+//! What the pcapx services share on low-level hyper: one HTTP/1.1 server with its limits, and who may use it.
+//!
+//! ```text
+//!            ┌ Server::bind ─ listening socket, open-file limit
+//!            │
+//! connection ─► slot (cap, oldest idle gives way) ─► hyper http1 ─► Handler ─► Reply ─► access line
+//!               └ Stream: stalled writes end,          │  ▲             │
+//!                 lingering close                      ▼  │             ▼
+//!                                          RequestBody::read    ReplyBody (bytes or stream)
+//!                                          (size and time)
+//! ```
+//!
+//! **Limits.** No client holds anything for ever: a request head must be complete within [`Limits::head`] – that
+//! covers silence, trickled bytes and the wait between two requests of a kept-alive connection –, a request body is
+//! read by [`RequestBody::read`] with a size and a time, a client that stops reading its answer is cut off after
+//! [`Limits::write_stall`]. When [`Limits::connections`] are open, the connection that has waited longest for a
+//! request is closed in favour of the new one; are all of them busy, the new one waits in front.
+//!
+//! **Disconnects.** A client that only closes its sending side still gets its answer. A client that is gone
+//! (connection reset) ends the connection: the handler's future is dropped at its next await point and the access
+//! line says so. Work that must outlive its client belongs into a task of its own.
+//!
+//! **Answers before the body.** A handler may answer without reading the request's body (401, 411, 413). The server
+//! then announces `Connection: close`, sends the answer, closes its sending side and swallows what the client still
+//! sends, for a bounded time and amount, so that the client reads the answer and not a reset.
+//!
+//! **Stop.** See [`Stop`]: the listening socket goes first, idle connections next, running requests finish within
+//! the drain time, then they are cut.
+//!
+//! **Log.** Nothing a client sent reaches a log line raw: everything goes through [`LogValue`].
+
+mod access;
+mod allowlist;
+mod auth;
+mod bind;
+mod connection;
+mod context;
+mod log_value;
+mod panics;
+pub mod reply;
+mod request_body;
+mod server;
+mod slots;
+mod stop;
+mod stream;
+
+pub use allowlist::Allowlist;
+pub use auth::{Authenticator, Denied, Identity};
+pub use bind::{BindError, raise_open_file_limit};
+pub use connection::Handler;
+pub use context::Context;
+pub use log_value::LogValue;
+pub use panics::log_panics;
+pub use reply::{Reply, ReplyBody};
+pub use request_body::{BodyError, Request, RequestBody};
+pub use server::{Drained, Limits, Server};
+pub use stop::Stop;

@@ -1,0 +1,111 @@
+//! One log line for each request, written when its answer has ended.
+
+use std::io;
+use std::time::Instant;
+
+use hyper::{Method, StatusCode, Uri};
+
+use crate::slots::Busy;
+use crate::{Context, LogValue};
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All of it was handed to the connection.
+    Complete,
+    /// The client or the server went away before.
+    Cut,
+    /// The body could not be produced to its end.
+    Failed,
+    /// The client went away before there was an answer.
+    Unanswered,
+}
+
+impl End {
+    fn name(self) -> &'static str {
+        match self {
+            End::Complete => "complete",
+            End::Cut => "cut",
+            End::Failed => "failed",
+            End::Unanswered => "unanswered",
+        }
+    }
+}
+
+/// What the access line of one request will say; dropping it writes the line.
+pub(crate) struct Entry {
+    context: Context,
+    method: Method,
+    uri: Uri,
+    started: Instant,
+    status: Option<StatusCode>,
+    sent_bytes: u64,
+    end: End,
+    /// The connection counts as busy as long as the answer is under way.
+    _busy: Busy,
+}
+
+impl Entry {
+    pub(crate) fn new(context: Context, method: Method, uri: Uri, busy: Busy) -> Self {
+        let started = Instant::now();
+        Entry {
+            context,
+            method,
+            uri,
+            started,
+            status: None,
+            sent_bytes: 0,
+            end: End::Unanswered,
+            _busy: busy,
+        }
+    }
+
+    /// There is an answer; from here on the body reports.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+        let bodiless = self.method == Method::HEAD
+            || matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT)
+            || status.is_informational();
+        self.end = if bodiless { End::Complete } else { End::Cut };
+    }
+
+    /// Bytes of the body were handed to the connection.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent_bytes += bytes as u64;
+    }
+
+    pub(crate) fn complete(&mut self) {
+        if self.end == End::Cut {
+            self.end = End::Complete;
+        }
+    }
+
+    pub(crate) fn failed(&mut self, error: &io::Error) {
+        self.end = End::Failed;
+        self.context.note("error", error);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let status = self.status.map_or(0, |status| status.as_u16());
+        let level =
+            if status >= 500 || self.end == End::Failed { log::Level::Warn } else { log::Level::Info };
+        if !log::log_enabled!(level) {
+            return;
+        }
+        // The path alone: a query may carry what does not belong into a log, and handlers note what matters of it.
+        log::log!(
+            level,
+            "request id={} peer={} method={} path={} status={status} sent={} ms={:.3} end={}{}",
+            self.context.request_id(),
+            self.context.peer(),
+            LogValue::new(self.method.as_str()).bounded(16),
+            LogValue::new(self.uri.path()),
+            self.sent_bytes,
+            self.started.elapsed().as_secs_f64() * 1e3,
+            self.end.name(),
+            self.context.notes(),
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! One connection: hyper's loop, the handler behind it, and the two reasons to end early.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+
+use crate::access::Entry;
+use crate::panics::caught;
+use crate::slots::{Place, Slot};
+use crate::stream::Stream;
+use crate::{Context, Limits, Reply, Request, RequestBody, Stop, reply};
+
+/// Read and write buffer of a connection: the longest request head, and what is written ahead of the socket.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Answers requests.
+///
+/// The future is dropped when the client is gone; a panic in it answers 500 `Internal Server Error`.
+pub trait Handler: Send + Sync + 'static {
+    /// The answer to `request`.
+    fn handle(&self, request: Request, context: Context) -> impl Future<Output = Reply> + Send;
+}
+
+impl<F, Answer> Handler for F
+where
+    F: Fn(Request, Context) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output = Reply> + Send,
+{
+    fn handle(&self, request: Request, context: Context) -> impl Future<Output = Reply> + Send {
+        self(request, context)
+    }
+}
+
+/// What all connections of a server share.
+pub(crate) struct Shared<H> {
+    pub(crate) handler: H,
+    pub(crate) limits: Limits,
+    pub(crate) stop: Stop,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<H: Handler>(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    shared: Arc<Shared<H>>,
+) {
+    if let Err(error) = tcp.set_nodelay(true) {
+        log::debug!("connection peer={peer} nodelay: {error}");
+    }
+    let slot = Arc::clone(&place.0);
+    let io = TokioIo::new(Stream::new(tcp, Arc::clone(&slot), shared.limits.write_stall));
+    let service = service_fn(|request| answer(request, peer, Arc::clone(&slot), Arc::clone(&shared)));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(shared.limits.head)
+            // A client may close its sending side and still wait for the answer.
+            .half_close(true)
+            .max_buf_size(BUFFER_BYTES)
+            .serve_connection(io, service)
+    );
+    let mut stopping = pin!(shared.stop.requested());
+    let mut told = false;
+    let ended = loop {
+        tokio::select! {
+            // In this order: a request that has arrived is read before its connection can count as idle.
+            biased;
+            ended = connection.as_mut() => break ended,
+            () = slot.evicted.notified() => {
+                log::debug!("connection peer={peer} idle, closed in favour of a new one");
+                return;
+            }
+            () = stopping.as_mut(), if !told => {
+                told = true;
+                if slot.is_idle() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended {
+        log::debug!("connection peer={peer} ended: {error}");
+    }
+}
+
+async fn answer<H: Handler>(
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    slot: Arc<Slot>,
+    shared: Arc<Shared<H>>,
+) -> Result<Reply, Infallible> {
+    let context = Context::new(peer);
+    let (head, incoming) = request.into_parts();
+    let mut entry = Entry::new(context.clone(), head.method.clone(), head.uri.clone(), slot.busy());
+    let (body, unread) = RequestBody::new(incoming);
+    let request = Request::from_parts(head, body);
+    // In an async block, so that a panic before the first await is caught as well.
+    let handled = caught(async { shared.handler.handle(request, context.clone()).await }).await;
+    let mut reply = handled.unwrap_or_else(|_| {
+        log::error!("request id={} panicked", context.request_id());
+        reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    });
+    if unread.load(Ordering::Relaxed) {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    entry.answered(reply.status());
+    reply.body_mut().log_with(entry);
+    Ok(reply)
+}

@@ -1,0 +1,85 @@
+//! What a handler knows about the request beside the request itself.
+
+use std::fmt::{Display, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::LogValue;
+
+/// Distinguishes this run of the process in request ids, so that ids stay unique in a log over restarts.
+static RUN: LazyLock<u32> = LazyLock::new(|| {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    // Multiplication by 2^64 / golden ratio spreads the low bits; 24 of them are shown.
+    let mixed = (nanos ^ (u64::from(std::process::id()) << 40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 40) as u32
+});
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Identity of one request: its id, its peer, and the notes for its access line. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Context {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    id: String,
+    peer: IpAddr,
+    notes: Mutex<String>,
+}
+
+impl Context {
+    /// A context with a fresh id for a request from `peer`.
+    pub fn new(peer: SocketAddr) -> Self {
+        let id = format!("{:06x}-{:x}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed));
+        let peer = peer.ip().to_canonical();
+        Context { shared: Arc::new(Shared { id, peer, notes: Mutex::default() }) }
+    }
+
+    /// Short id, unique over restarts of the service: six hexadecimal digits for the run, then a running number.
+    pub fn request_id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// Address of the TCP peer. An IPv4-mapped IPv6 address is given as IPv4.
+    pub fn peer(&self) -> IpAddr {
+        self.shared.peer
+    }
+
+    /// Adds ` key=value` to the request's access line. The value is escaped and bounded as [`LogValue`] does.
+    pub fn note(&self, key: &'static str, value: impl Display) {
+        let value = value.to_string();
+        let mut notes = self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Writing into a String cannot fail.
+        let _ = write!(notes, " {key}={}", LogValue::new(&value));
+    }
+
+    /// The notes so far, each with a blank in front.
+    pub(crate) fn notes(&self) -> String {
+        self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mapped_peers_are_ipv4_and_ids_differ() {
+        let first = Context::new("[::ffff:10.0.0.9]:1".parse().unwrap());
+        let second = Context::new("[::1]:1".parse().unwrap());
+        assert_eq!(first.peer().to_string(), "10.0.0.9");
+        assert_eq!(second.peer().to_string(), "::1");
+        assert_ne!(first.request_id(), second.request_id());
+    }
+
+    #[test]
+    fn notes_are_escaped_and_shared_by_clones() {
+        let context = Context::new("127.0.0.1:1".parse().unwrap());
+        context.clone().note("user", "a\nb");
+        context.note("range", "0-1");
+        assert_eq!(context.notes(), " user=\"a\\x0ab\" range=0-1");
+    }
+}

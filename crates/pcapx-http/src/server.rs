@@ -1,0 +1,188 @@
+//! The accept loop: limits on the way in, an orderly way out.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::Stop;
+use crate::bind::{BindError, listen, raise_open_file_limit};
+use crate::connection::{Handler, Shared, serve};
+use crate::slots::Slots;
+
+/// Files kept free of connections: the listening socket, logs, the runtime's own.
+const FILES_OF_OURS: u64 = 64;
+/// Files that a connection needs: its socket and the file or child behind its request.
+const FILES_PER_CONNECTION: u64 = 2;
+/// The first wait after the system refused a connection; doubled while it goes on.
+const BACK_OFF_MIN: Duration = Duration::from_millis(10);
+/// The longest wait between two attempts to take a connection.
+const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+
+/// What a server grants its clients.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections open at a time; fewer when the limit of open files is lower.
+    pub connections: usize,
+    /// Time for a complete request head, counted from the connection's start or the former answer's end. It is
+    /// therefore the keep-alive time too.
+    pub head: Duration,
+    /// Time after which a client that reads nothing of its answer is cut off.
+    pub write_stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { connections: 4096, head: Duration::from_secs(10), write_stall: Duration::from_secs(60) }
+    }
+}
+
+/// How a server came to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Drained {
+    /// When the drain time is over, counted from the wish to stop. What is left of it is the process's own.
+    pub deadline: Instant,
+    /// Connections cut because their requests did not finish in time.
+    pub aborted: usize,
+}
+
+/// A listening socket that does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    limits: Limits,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 takes any free port. Must be called inside a tokio runtime.
+    ///
+    /// Also raises the process's limit of open files, and lowers [`Limits::connections`] to what it allows.
+    pub fn bind(address: SocketAddr, mut limits: Limits) -> Result<Self, BindError> {
+        let listener = listen(address)?;
+        let bound = listener.local_addr().map_err(|error| BindError { address, error })?;
+        let files = raise_open_file_limit();
+        let possible = files.saturating_sub(FILES_OF_OURS) / FILES_PER_CONNECTION;
+        let possible = usize::try_from(possible).unwrap_or(usize::MAX).max(1);
+        if possible < limits.connections {
+            log::warn!("{files} open files allow {possible} connections, not {}", limits.connections);
+            limits.connections = possible;
+        }
+        Ok(Server { listener, address: bound, limits })
+    }
+
+    /// Where the server listens, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says on stdout that `service` is ready: `NAME: listening on http://ADDRESS:PORT`, one line.
+    pub fn announce(&self, service: &str) {
+        let mut stdout = io::stdout().lock();
+        let said = writeln!(stdout, "{service}: listening on http://{}", self.address);
+        // A closed stdout is no reason not to serve.
+        if let Err(error) = said.and_then(|()| stdout.flush()) {
+            log::debug!("stdout: {error}");
+        }
+    }
+
+    /// Serves until `stop` is requested; then closes the listening socket, lets requests finish for at most `drain`,
+    /// and cuts the rest. A second request to stop cuts at once.
+    pub async fn run(self, handler: impl Handler, stop: &Stop, drain: Duration) -> Drained {
+        let mut loop_ = AcceptLoop {
+            shared: Arc::new(Shared { handler, limits: self.limits, stop: stop.clone() }),
+            slots: Slots::new(),
+            connections: JoinSet::new(),
+            accepted: 0,
+            back_off: BACK_OFF_MIN,
+        };
+        tokio::select! {
+            () = stop.requested() => {}
+            never = loop_.accept(&self.listener) => match never {},
+        }
+        let deadline = Instant::now() + drain;
+        drop(self.listener);
+        let aborted = loop_.drain(stop, deadline).await;
+        Drained { deadline, aborted }
+    }
+}
+
+struct AcceptLoop<H> {
+    shared: Arc<Shared<H>>,
+    slots: Arc<Slots>,
+    connections: JoinSet<()>,
+    accepted: u64,
+    back_off: Duration,
+}
+
+impl<H: Handler> AcceptLoop<H> {
+    /// Takes connections for ever. May be dropped at any await point.
+    async fn accept(&mut self, listener: &TcpListener) -> std::convert::Infallible {
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, peer)) => {
+                        self.back_off = BACK_OFF_MIN;
+                        self.make_room().await;
+                        self.spawn(tcp, peer);
+                    }
+                    Err(error) => self.refused(&error).await,
+                },
+                Some(_) = self.connections.join_next() => {}
+            }
+        }
+    }
+
+    fn spawn(&mut self, tcp: TcpStream, peer: SocketAddr) {
+        self.accepted += 1;
+        let place = self.slots.place(self.accepted);
+        self.connections.spawn(serve(tcp, peer, place, Arc::clone(&self.shared)));
+    }
+
+    /// Waits until fewer connections than the limit are open, telling the longest idle one to go.
+    async fn make_room(&mut self) {
+        while self.connections.len() >= self.shared.limits.connections {
+            if self.slots.evict_longest_idle() {
+                self.connections.join_next().await;
+                continue;
+            }
+            tokio::select! {
+                _ = self.connections.join_next() => {}
+                () = self.slots.became_idle.notified() => {}
+            }
+        }
+    }
+
+    /// The system gave no connection. One that its client gave up costs nothing; for all else, files or memory are
+    /// short, and trying again at once would only burn the processor.
+    async fn refused(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+            return;
+        }
+        log::warn!("cannot take connections, next try in {} ms: {error}", self.back_off.as_millis());
+        self.slots.evict_longest_idle();
+        sleep(self.back_off).await;
+        self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);
+    }
+
+    /// Lets connections end until `deadline`, then cuts the rest; returns how many those were.
+    async fn drain(mut self, stop: &Stop, deadline: Instant) -> usize {
+        log::info!("stopping: {} connections open", self.connections.len());
+        let all_ended = async { while self.connections.join_next().await.is_some() {} };
+        tokio::select! {
+            _ = timeout_at(deadline, all_ended) => {}
+            () = stop.aborted() => {}
+        }
+        let aborted = self.connections.len();
+        if aborted > 0 {
+            log::warn!("stopping: {aborted} connections cut");
+        }
+        self.connections.shutdown().await;
+        aborted
+    }
+}

@@ -1,0 +1,127 @@
+//! The TCP stream under hyper: writing that stalls comes to an end, closing lets the client read the last answer.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::slots::{Busy, Slot};
+
+/// How long a closing connection waits for the client's next bytes, or for its close.
+const LINGER_SILENCE: Duration = Duration::from_secs(1);
+/// How long a closing connection swallows bytes altogether.
+const LINGER: Duration = Duration::from_secs(10);
+/// How much a closing connection swallows: an upload that was refused for its size, within reason.
+const LINGER_BYTES: usize = 64 << 20;
+/// Bytes swallowed at once.
+const SWALLOW_BYTES: usize = 16 << 10;
+
+pub(crate) struct Stream {
+    tcp: TcpStream,
+    slot: Arc<Slot>,
+    write_stall: Duration,
+    /// Present while the client's window is full.
+    stalled: Option<Busy>,
+    timer: Pin<Box<Sleep>>,
+    closing: Option<Closing>,
+}
+
+/// Our sending side is closed; the client's bytes are swallowed until one of the bounds is met.
+struct Closing {
+    end: Instant,
+    bytes_left: usize,
+}
+
+impl Stream {
+    pub(crate) fn new(tcp: TcpStream, slot: Arc<Slot>, write_stall: Duration) -> Self {
+        let timer = Box::pin(sleep(write_stall));
+        Stream { tcp, slot, write_stall, stalled: None, timer, closing: None }
+    }
+
+    /// Watches the outcome of a write: when nothing can be written for `write_stall`, that is an error.
+    fn watched<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        if self.stalled.is_none() {
+            self.stalled = Some(self.slot.busy());
+            self.timer.as_mut().reset(Instant::now() + self.write_stall);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
+    }
+
+    fn poll_swallow(&mut self, cx: &mut Context<'_>, mut closing: Closing) -> Poll<io::Result<()>> {
+        let mut swallowed = [0; SWALLOW_BYTES];
+        loop {
+            let mut buffer = ReadBuf::new(&mut swallowed);
+            match Pin::new(&mut self.tcp).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() && closing.bytes_left > 0 => {
+                    closing.bytes_left = closing.bytes_left.saturating_sub(buffer.filled().len());
+                    self.timer.as_mut().reset(closing.end.min(Instant::now() + LINGER_SILENCE));
+                }
+                // The client closed too, is gone, or sends more than we swallow.
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    let over = self.timer.as_mut().poll(cx);
+                    self.closing = Some(closing);
+                    return over.map(Ok);
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        self.watched(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.tcp).poll_write_vectored(cx, pieces);
+        self.watched(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let closing = if let Some(closing) = this.closing.take() {
+            closing
+        } else {
+            ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
+            this.stalled = None;
+            this.timer.as_mut().reset(Instant::now() + LINGER_SILENCE);
+            Closing { end: Instant::now() + LINGER, bytes_left: LINGER_BYTES }
+        };
+        this.poll_swallow(cx, closing)
+    }
+}
