@@ -32,8 +32,17 @@ enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    V4 { dir: Dir, scope: Scope, addr: u32, mask: u32 },
-    V6 { dir: Dir, addr: u128, mask: u128 },
+    V4 {
+        dir: Dir,
+        scope: Scope,
+        addr: u32,
+        mask: u32,
+    },
+    V6 {
+        dir: Dir,
+        addr: u128,
+        mask: u128,
+    },
     /// An address of one family in the header of another: never true.
     Never,
     Other(Primitive),
@@ -101,13 +110,15 @@ impl Node {
             }
             Self::Not(part) => Some(!part.test(keys)?),
             Self::V4 { dir, scope, addr, mask } => {
-                let pair = match (keys.network, scope) {
+                let is = |value| value & mask == *addr;
+                match (keys.network, scope) {
                     (Network::V4(pair), Scope::Any | Scope::Ip)
                     | (Network::Arp(pair), Scope::Any | Scope::Arp)
-                    | (Network::Rarp(pair), Scope::Any | Scope::Rarp) => pair,
-                    _ => return linked(keys).map(|()| false),
-                };
-                addresses(*dir, keys.reach, pair, |value| value & mask == *addr)
+                    | (Network::Rarp(pair), Scope::Any | Scope::Rarp) => {
+                        addresses(*dir, keys.reach, pair, is)
+                    }
+                    _ => linked(keys).map(|()| false),
+                }
             }
             Self::V6 { dir, addr, mask } => match keys.network {
                 Network::V6(pair) => addresses(*dir, keys.reach, pair, |value| value & mask == *addr),

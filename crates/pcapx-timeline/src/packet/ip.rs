@@ -94,16 +94,9 @@ fn ports(keys: &mut PacketKeys, protocol: u8, is_later: bool, data: &[u8], at: u
         return;
     }
     let Some(src) = read::u16(data, at) else { return };
-    match read::u16(data, at + 2) {
-        Some(dst) => {
-            keys.ports = Some(Pair { src, dst });
-            keys.reach = Reach::Whole;
-        }
-        None => {
-            keys.ports = Some(Pair { src, dst: 0 });
-            keys.reach = Reach::SourcePort;
-        }
-    }
+    let dst = read::u16(data, at + 2);
+    keys.ports = Some(Pair { src, dst: dst.unwrap_or_default() });
+    keys.reach = if dst.is_some() { Reach::Whole } else { Reach::SourcePort };
 }
 
 /// ARP or RARP at `at`: as for tcpdump, the addresses are read as if they were IPv4 behind Ethernet addresses.

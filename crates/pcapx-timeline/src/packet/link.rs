@@ -1,6 +1,6 @@
 //! From the first byte to the network header: link headers and the tags behind them.
 
-use super::{MAX_VLANS, Pair, PacketKeys, Reach, ip, read};
+use super::{MAX_VLANS, PacketKeys, Pair, Reach, ip, read};
 use crate::link::LinkType;
 use pcapx_core::filter::ethertype::{ARP, IPV4, IPV6, RARP};
 
@@ -77,7 +77,9 @@ fn network(keys: &mut PacketKeys, mut ethertype: u16, data: &[u8], mut at: usize
             ARP | RARP => return ip::arp(keys, ethertype, data, at),
             tag::DOT1Q | tag::DOT1AD | tag::QINQ_OLD => {
                 // Tag control (priority, identifier), then the type of what follows.
-                let (Some(control), Some(inner)) = (read::u16(data, at), read::u16(data, at + 2)) else { return };
+                let (Some(control), Some(inner)) = (read::u16(data, at), read::u16(data, at + 2)) else {
+                    return;
+                };
                 let count = usize::from(keys.vlan_count);
                 if count < MAX_VLANS {
                     keys.vlans[count] = control & 0x0fff;

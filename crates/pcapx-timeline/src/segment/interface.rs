@@ -41,9 +41,8 @@ impl Resolution {
     /// Whether microseconds hold every time stamp of this resolution exactly.
     pub const fn fits_micros(self) -> bool {
         match self {
-            Self::Decimal(n) => n <= 6,
             // Halves of a second down to 2⁻⁶ have at most six decimals.
-            Self::Binary(n) => n <= 6,
+            Self::Decimal(n) | Self::Binary(n) => n <= 6,
         }
     }
 
@@ -54,7 +53,9 @@ impl Resolution {
             Self::NANOS => i128::from(ticks),
             Self::Decimal(n) if n < 9 => i128::from(ticks) * 10_i128.pow(9 - u32::from(n)),
             // 2^64 ticks of 10⁻²⁹ s are less than a nanosecond.
-            Self::Decimal(n) => 10_i128.checked_pow(u32::from(n) - 9).map_or(0, |unit| i128::from(ticks) / unit),
+            Self::Decimal(n) => {
+                10_i128.checked_pow(u32::from(n) - 9).map_or(0, |unit| i128::from(ticks) / unit)
+            }
             // ticks < 2^64 and 10^9 < 2^30, so the product stays below 2^94.
             Self::Binary(n) => (i128::from(ticks) * i128::from(NANOS_PER_SEC)) >> n,
         };

@@ -23,11 +23,10 @@ mod reader;
 
 pub use error::SegmentError;
 pub use interface::{Interface, Resolution};
-pub use pcap::{HEADER_BYTES as PCAP_HEADER_BYTES, RECORD_HEADER_BYTES as PCAP_RECORD_HEADER_BYTES};
-pub use reader::{Ending, Packet, SegmentReader};
-pub(crate) use buffer::Buffer;
 pub(crate) use pcap::PcapHeader;
+pub use pcap::{HEADER_BYTES as PCAP_HEADER_BYTES, RECORD_HEADER_BYTES as PCAP_RECORD_HEADER_BYTES};
 pub(crate) use pcapng::block_type as pcapng_block;
+pub use reader::{Ending, Packet, SegmentReader};
 
 /// The most bytes one packet can have: libpcap's `MAXIMUM_SNAPLEN`.
 pub const MAX_PACKET_BYTES: u32 = 256 * 1024;

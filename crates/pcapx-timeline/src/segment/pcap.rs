@@ -105,7 +105,7 @@ impl PcapHeader {
             orig_len: record.original,
             from: RECORD_HEADER_BYTES,
             to: whole,
-            record_len: whole as u64,
+            whole_len: whole as u64,
         }))
     }
 }

@@ -44,6 +44,11 @@ pub(crate) struct Section {
 }
 
 impl Section {
+    /// Inside a little-endian file of one section.
+    pub(crate) fn resume(&mut self) {
+        *self = Self { big_endian: false, first_interface: 0, open: true };
+    }
+
     /// The next packet, going past all other blocks.
     pub(crate) fn next(
         &mut self,
@@ -113,7 +118,7 @@ impl Section {
             };
             let mut record = packet.ok_or_else(|| damaged("a packet block that contradicts itself"))?;
             record.interface += self.first_interface as u32;
-            record.record_len = len;
+            record.whole_len = len;
             return Ok(Step::Packet(record));
         }
     }
@@ -184,7 +189,7 @@ impl Section {
         }
         let time = interface.resolution.time(ticks, interface.offset_secs);
         // Places are counted from the block's first byte; its body begins at 8.
-        Some(Record { time, interface: number, orig_len, from: 8 + from, to: 8 + to, record_len: 0 })
+        Some(Record { time, interface: number, orig_len, from: 8 + from, to: 8 + to, whole_len: 0 })
     }
 
     /// Simple packet: original length, then as much of the packet as the first interface's snaplen keeps. It has no
@@ -195,6 +200,6 @@ impl Section {
         let kept = if interface.snaplen == 0 { orig_len } else { orig_len.min(interface.snaplen) };
         let captured = (kept as usize).min(body.len().checked_sub(4)?);
         let time = Timestamp::from_nanos(0);
-        Some(Record { time, interface: 0, orig_len, from: 12, to: 12 + captured, record_len: 0 })
+        Some(Record { time, interface: 0, orig_len, from: 12, to: 12 + captured, whole_len: 0 })
     }
 }

@@ -16,8 +16,8 @@ pub struct SegmentReader {
     buffer: Buffer,
     format: Format,
     interfaces: Vec<Interface>,
-    /// Length of the record handed out last; it is passed when the next one is asked for.
-    pending: u64,
+    /// The record handed out last; it is passed when the next one is asked for.
+    current: Option<Record>,
     ending: Option<Ending>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Record {
     pub(crate) orig_len: u32,
     pub(crate) from: usize,
     pub(crate) to: usize,
-    pub(crate) record_len: u64,
+    pub(crate) whole_len: u64,
 }
 
 /// What stands at the current place.
@@ -85,7 +85,7 @@ impl SegmentReader {
         };
         if magic == block_type::SECTION {
             let format = Format::Pcapng(Section::default());
-            return Ok(Self { buffer, format, interfaces: Vec::new(), pending: 0, ending: None });
+            return Ok(Self { buffer, format, interfaces: Vec::new(), current: None, ending: None });
         }
         if let Some(what) = named_format(magic) {
             return Err(SegmentError::Unsupported { what });
@@ -99,33 +99,25 @@ impl SegmentReader {
         let header = PcapHeader::parse(head).ok_or(SegmentError::NotACapture { magic })?;
         buffer.skip(HEADER_BYTES as u64);
         let interfaces = vec![header.interface()];
-        Ok(Self { buffer, format: Format::Pcap(header), interfaces, pending: 0, ending: None })
+        Ok(Self { buffer, format: Format::Pcap(header), interfaces, current: None, ending: None })
     }
 
     /// The next packet, or `None` after the last whole one ([`ending`](Self::ending) then tells how the file ended).
     ///
-    /// After an error or the end, the same is answered again.
+    /// Asked again after the end, it looks whether the file has grown; after an error it answers the same error.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, SegmentError> {
-        self.buffer.skip(std::mem::take(&mut self.pending));
+        if let Some(record) = self.current.take() {
+            self.buffer.skip(record.whole_len);
+        }
         let step = match &mut self.format {
             Format::Pcap(header) => header.next(&mut self.buffer)?,
             Format::Pcapng(section) => section.next(&mut self.buffer, &mut self.interfaces)?,
         };
         match step {
             Step::Packet(record) => {
-                self.pending = record.record_len;
-                let link_type = match &self.format {
-                    Format::Pcap(header) => header.link_type,
-                    Format::Pcapng(_) => self.interfaces[record.interface as usize].link_type,
-                };
-                Ok(Some(Packet {
-                    time: record.time,
-                    data: self.buffer.peeked(record.from, record.to),
-                    orig_len: record.orig_len,
-                    link_type,
-                    interface: record.interface,
-                }))
+                self.current = Some(record);
+                Ok(Some(self.packet(&record)))
             }
             Step::End => {
                 // A block that is passed over unread may claim more than the file has.
@@ -138,6 +130,26 @@ impl SegmentReader {
                 self.ending = Some(Ending::Cut(self.buffer.offset()));
                 Ok(None)
             }
+        }
+    }
+
+    /// The packet that [`next_packet`](Self::next_packet) has answered last.
+    pub fn current_packet(&self) -> Option<Packet<'_>> {
+        self.current.as_ref().map(|record| self.packet(record))
+    }
+
+    #[inline]
+    fn packet(&self, record: &Record) -> Packet<'_> {
+        let link_type = match &self.format {
+            Format::Pcap(header) => header.link_type,
+            Format::Pcapng(_) => self.interfaces[record.interface as usize].link_type,
+        };
+        Packet {
+            time: record.time,
+            data: self.buffer.peeked(record.from, record.to),
+            orig_len: record.orig_len,
+            link_type,
+            interface: record.interface,
         }
     }
 
@@ -154,6 +166,27 @@ impl SegmentReader {
     /// Bytes read from the file so far.
     pub fn bytes_read(&self) -> u64 {
         self.buffer.bytes_read()
+    }
+
+    /// Goes to a record's first byte at `offset`. For pcapng, `interfaces` are those named before.
+    pub(crate) fn resume(&mut self, offset: u64, interfaces: Vec<Interface>) {
+        self.buffer.seek(offset);
+        self.current = None;
+        self.ending = None;
+        if let Format::Pcapng(section) = &mut self.format {
+            section.resume();
+            self.interfaces = interfaces;
+        }
+    }
+
+    /// Place in the file of the record that comes next.
+    pub(crate) fn next_offset(&self) -> u64 {
+        self.buffer.offset() + self.current.map_or(0, |record| record.whole_len)
+    }
+
+    /// The whole record of the packet answered last.
+    pub(crate) fn current_record(&self) -> &[u8] {
+        self.current.map_or(&[], |record| self.buffer.peeked(0, record.whole_len as usize))
     }
 
     /// The file header of a pcap segment.

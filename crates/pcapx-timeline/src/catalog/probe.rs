@@ -1,0 +1,141 @@
+//! Which span of time a segment covers, learned from a few of its packets.
+//!
+//! The first packet is at the head. The last one is found from the tail: a place from which record headers chain to
+//! the very end of the file is a record's beginning, and a chain that began one record too early has found the right
+//! ones by its second. A small file is read whole instead. Where the tail tells nothing (a record cut short, pcapng,
+//! a file that grows) the end is open and the segment is searched.
+//!
+//! The order of packets within a segment is that of the capture, which is nearly that of time: receive queues of one
+//! card are a little apart. [`SLACK`] covers that. A clock that was set back further within one large segment is not
+//! seen here.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use super::Segment;
+use crate::segment::{
+    Ending, MAX_PACKET_BYTES, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, PcapHeader, SegmentError,
+    SegmentReader,
+};
+use pcapx_core::time::Timestamp;
+use pcapx_core::window::Window;
+
+/// How far packets of one segment may be out of order: queues and kernel buffers hold packets for milliseconds.
+pub(crate) const SLACK: Duration = Duration::from_secs(2);
+/// Files up to this length are read whole: that costs no more than two reads at far places.
+const READ_WHOLE_BYTES: u64 = 1 << 20;
+/// Bytes read at the tail; several packets of any usual size.
+const TAIL_BYTES: u64 = 256 * 1024;
+/// Records that the chain at the tail has to have, so that chance cannot make one.
+const CHAIN_MIN_RECORDS: usize = 3;
+/// Two packets of one segment are never further apart than this (a year): more is not a time but payload.
+const SEGMENT_SPAN_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// The span of a segment's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// There is no packet yet.
+    Empty,
+    /// Earliest and latest; `None` where the end is not known.
+    Packets { first: Timestamp, last: Option<Timestamp> },
+}
+
+impl Span {
+    /// Whether packets of `window` can be among them.
+    pub(crate) fn may_overlap(&self, window: Window) -> bool {
+        match *self {
+            Self::Empty => false,
+            Self::Packets { first, last } => window.overlaps(
+                first.saturating_sub(SLACK),
+                last.map_or(Timestamp::MAX, |last| last.saturating_add(SLACK)),
+            ),
+        }
+    }
+}
+
+/// Whether name and modification time agree that `segment` lies outside of `window`, so that it need not be opened.
+///
+/// Neither is believed alone: a copied file has a later time, a renamed one any name.
+pub(crate) fn is_outside_by_name(segment: &Segment, window: Window) -> bool {
+    let Some(named) = segment.named_time else { return false };
+    if named > segment.modified {
+        return false;
+    }
+    let (first, last) = (named.saturating_sub(SLACK), segment.modified.saturating_add(SLACK));
+    !segment.is_open && !window.overlaps(first, last)
+}
+
+/// Looks at head and tail of the file that `reader` has just opened.
+pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span, SegmentError> {
+    let header = reader.pcap_header();
+    let len = reader.file().metadata()?.len();
+    let mut first: Option<Timestamp> = None;
+    let mut last = first;
+    let is_whole_read = len <= READ_WHOLE_BYTES;
+    loop {
+        // Damage further on does not spoil what stands before it; the search will report it.
+        let packet = match reader.next_packet() {
+            Ok(packet) => packet,
+            Err(SegmentError::Damaged { .. }) if first.is_some() => break,
+            Err(e) => return Err(e),
+        };
+        let Some(packet) = packet else { break };
+        first = Some(first.map_or(packet.time, |t| t.min(packet.time)));
+        last = last.max(Some(packet.time));
+        if !is_whole_read {
+            break;
+        }
+    }
+    let Some(first) = first else { return Ok(Span::Empty) };
+    let is_growing = segment.is_open || matches!(reader.ending(), Some(Ending::Cut(_)));
+    let last = match header {
+        _ if is_growing => None,
+        _ if is_whole_read => last,
+        Some(header) => tail(&header, reader.file(), len, first)?,
+        None => None,
+    };
+    Ok(Span::Packets { first, last })
+}
+
+/// The latest time among the last records of a pcap file.
+fn tail(
+    header: &PcapHeader,
+    file: &std::fs::File,
+    len: u64,
+    first: Timestamp,
+) -> io::Result<Option<Timestamp>> {
+    let from = len.saturating_sub(TAIL_BYTES).max(PCAP_HEADER_BYTES as u64);
+    let mut bytes = vec![0; (len - from) as usize];
+    match file.read_exact_at(&mut bytes, from) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) => return Err(e),
+    }
+    // A record that begins this far into the tail is there, if the tail has whole records at all.
+    let starts = bytes.len().min(MAX_PACKET_BYTES as usize + PCAP_RECORD_HEADER_BYTES);
+    Ok((0..starts).find_map(|start| chain(header, &bytes[start..], first)))
+}
+
+/// Follows records from the first byte of `bytes` to the last: the latest time of all but the first of them, which
+/// could be payload that looks like a record. `None` unless the chain ends with the bytes.
+fn chain(header: &PcapHeader, mut bytes: &[u8], first: Timestamp) -> Option<Timestamp> {
+    let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
+    let mut latest = None;
+    let mut records = 0;
+    while !bytes.is_empty() {
+        let record = header.record(bytes.first_chunk()?);
+        let is_record = record.captured <= MAX_PACKET_BYTES
+            && record.captured <= record.original.max(header.snaplen)
+            && plausible.contains(&record.time);
+        if !is_record {
+            return None;
+        }
+        bytes = bytes.get(PCAP_RECORD_HEADER_BYTES + record.captured as usize..)?;
+        if records > 0 {
+            latest = latest.max(Some(record.time));
+        }
+        records += 1;
+    }
+    if records >= CHAIN_MIN_RECORDS { latest } else { None }
+}

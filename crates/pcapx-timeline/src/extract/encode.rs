@@ -1,0 +1,202 @@
+//! Output records: what a packet looks like in the output file.
+//!
+//! Files are little-endian, whatever the segments were.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::link::LinkType;
+use crate::segment::{
+    Interface, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, Packet, Resolution, pcapng_block,
+};
+use pcapx_core::time::Timestamp;
+
+/// What has to be the same for two packets to stand in one pcap file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) link_type: LinkType,
+    /// Nanoseconds, or else microseconds.
+    pub(super) is_nanos: bool,
+}
+
+impl Kind {
+    pub(super) fn of(interface: &Interface) -> Self {
+        Self { link_type: interface.link_type, is_nanos: !interface.resolution.fits_micros() }
+    }
+}
+
+/// The output's format.
+#[derive(Debug)]
+pub(super) enum Encoding {
+    /// One kind of packets.
+    Pcap,
+    /// An interface for each source of packets.
+    Pcapng(Mutex<Interfaces>),
+}
+
+/// The interfaces of a pcapng file, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Interfaces {
+    numbers: HashMap<(usize, Interface), u32>,
+    blocks: Vec<Vec<u8>>,
+    /// As written: without offset, microseconds or nanoseconds.
+    written: Vec<Interface>,
+}
+
+/// Snaplen of a file whose segments name no limit: libpcap's greatest.
+pub(super) const SNAPLEN_DEFAULT: u32 = 262_144;
+
+impl Encoding {
+    pub(super) fn pcap() -> Self {
+        Self::Pcap
+    }
+
+    pub(super) fn pcapng() -> Self {
+        Self::Pcapng(Mutex::default())
+    }
+
+    pub(super) fn is_pcapng(&self) -> bool {
+        matches!(self, Self::Pcapng(_))
+    }
+
+    /// The number of an interface of the catalog's root `root`; new ones get the next one. A pcap file has one.
+    pub(super) fn interface_number(&self, root: usize, interface: &Interface, snaplen: Option<u32>) -> u32 {
+        let Self::Pcapng(interfaces) = self else { return 0 };
+        let mut interfaces = interfaces.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = interfaces.blocks.len() as u32;
+        let key = (root, interface.clone());
+        if let Some(&number) = interfaces.numbers.get(&key) {
+            return number;
+        }
+        interfaces.blocks.push(interface_block(interface, snaplen));
+        interfaces.numbers.insert(key, next);
+        let resolution = if Kind::of(interface).is_nanos { Resolution::NANOS } else { Resolution::MICROS };
+        interfaces.written.push(Interface { resolution, offset_secs: 0, ..interface.clone() });
+        next
+    }
+
+    /// The interfaces as a reader of the file finds them.
+    pub(super) fn interfaces(&self) -> Vec<Interface> {
+        let Self::Pcapng(interfaces) = self else { return Vec::new() };
+        interfaces.lock().unwrap_or_else(PoisonError::into_inner).written.clone()
+    }
+
+    /// The interface blocks from number `from` on.
+    pub(super) fn interface_blocks(&self, from: usize) -> Vec<Vec<u8>> {
+        let Self::Pcapng(interfaces) = self else { return Vec::new() };
+        let interfaces = interfaces.lock().unwrap_or_else(PoisonError::into_inner);
+        interfaces.blocks.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// Appends the record of `packet`, of which the first `captured` bytes are kept.
+    #[inline]
+    pub(super) fn record(
+        &self,
+        out: &mut Vec<u8>,
+        packet: &Packet<'_>,
+        captured: usize,
+        kind: Kind,
+        number: u32,
+    ) {
+        let data = &packet.data[..captured.min(packet.data.len())];
+        match self {
+            Self::Pcap => {
+                let unit = if kind.is_nanos { 1 } else { 1000 };
+                let mut head = [0; PCAP_RECORD_HEADER_BYTES];
+                // `fits_pcap` has been asked before.
+                let secs = u32::try_from(packet.time.as_secs()).unwrap_or(u32::MAX);
+                head[0..4].copy_from_slice(&secs.to_le_bytes());
+                head[4..8].copy_from_slice(&(packet.time.subsec_nanos() / unit).to_le_bytes());
+                head[8..12].copy_from_slice(&(data.len() as u32).to_le_bytes());
+                head[12..16].copy_from_slice(&packet.orig_len.to_le_bytes());
+                out.extend_from_slice(&head);
+                out.extend_from_slice(data);
+            }
+            Self::Pcapng(_) => {
+                let unit = if kind.is_nanos { 1 } else { 1000 };
+                let ticks = packet.time.as_nanos().max(0).cast_unsigned() / unit;
+                let words = [number, (ticks >> 32) as u32, ticks as u32, data.len() as u32, packet.orig_len];
+                block(out, pcapng_block::ENHANCED_PACKET, |out| {
+                    for word in words {
+                        out.extend_from_slice(&word.to_le_bytes());
+                    }
+                    out.extend_from_slice(data);
+                });
+            }
+        }
+    }
+}
+
+/// Whether a pcap file can tell this time.
+pub(super) fn fits_pcap(time: Timestamp) -> bool {
+    u32::try_from(time.as_secs()).is_ok()
+}
+
+/// The header of a pcap file.
+pub(super) fn pcap_header(kind: Kind, snaplen: u32) -> [u8; PCAP_HEADER_BYTES] {
+    let magic: u32 = if kind.is_nanos { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+    let mut header = [0; PCAP_HEADER_BYTES];
+    header[0..4].copy_from_slice(&magic.to_le_bytes());
+    header[4..6].copy_from_slice(&2_u16.to_le_bytes());
+    header[6..8].copy_from_slice(&4_u16.to_le_bytes());
+    header[16..20].copy_from_slice(&snaplen.to_le_bytes());
+    header[20..24].copy_from_slice(&u32::from(kind.link_type.0).to_le_bytes());
+    header
+}
+
+/// The section header of a pcapng file: version 1.0, length not told.
+pub(super) fn section_block() -> Vec<u8> {
+    let mut out = Vec::new();
+    block(&mut out, pcapng_block::SECTION, |out| {
+        out.extend_from_slice(&0x1a2b_3c4d_u32.to_le_bytes());
+        out.extend_from_slice(&1_u16.to_le_bytes());
+        out.extend_from_slice(&0_u16.to_le_bytes());
+        out.extend_from_slice(&u64::MAX.to_le_bytes());
+        option(out, 4, concat!("pcapx ", env!("CARGO_PKG_VERSION")).as_bytes());
+        option(out, 0, &[]);
+    });
+    out
+}
+
+fn interface_block(interface: &Interface, snaplen: Option<u32>) -> Vec<u8> {
+    let own = Some(interface.snaplen).filter(|&n| n > 0);
+    let snaplen = own.into_iter().chain(snaplen).min().unwrap_or(0);
+    let mut out = Vec::new();
+    block(&mut out, pcapng_block::INTERFACE, |out| {
+        out.extend_from_slice(&interface.link_type.0.to_le_bytes());
+        out.extend_from_slice(&0_u16.to_le_bytes());
+        out.extend_from_slice(&snaplen.to_le_bytes());
+        if let Some(name) = &interface.name {
+            option(out, 2, name.as_bytes().get(..usize::from(u16::MAX)).unwrap_or(name.as_bytes()));
+        }
+        option(out, 9, &[if Kind::of(interface).is_nanos { 9 } else { 6 }]);
+        option(out, 0, &[]);
+    });
+    out
+}
+
+/// Appends a block: type, length, body padded to four bytes, length.
+fn block(out: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&kind.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    body(out);
+    pad(out, start);
+    let len = ((out.len() - start + 4) as u32).to_le_bytes();
+    out[start + 4..start + 8].copy_from_slice(&len);
+    out.extend_from_slice(&len);
+}
+
+fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
+    let start = out.len();
+    out.extend_from_slice(&code.to_le_bytes());
+    out.extend_from_slice(&(value.len() as u16).to_le_bytes());
+    out.extend_from_slice(value);
+    pad(out, start);
+}
+
+/// Fills up to a multiple of four bytes from `start`.
+fn pad(out: &mut Vec<u8>, start: usize) {
+    let len = (out.len() - start).next_multiple_of(4);
+    out.resize(start + len, 0);
+}

@@ -1,0 +1,274 @@
+//! Merges the batches of all segments by time and writes them.
+//!
+//! Workers scan the candidates in order, a little ahead of the merge. The merge *opens* a candidate when its packets
+//! can be next, waits for its first batch, and writes from the earliest batch as far as no other can be earlier. A
+//! candidate that is needed before a worker has come to it gets a thread of its own: the merge never waits for a scan
+//! that has not begun, and so cannot wait for ever.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
+use std::{cmp::Reverse, path::PathBuf};
+
+use super::batch::Batch;
+use super::encode::Encoding;
+use super::output::Output;
+use super::scan::{self, Message, Shared};
+use super::{Candidate, Counts, ExtractError, Extraction, QUEUE_BATCHES};
+use crate::matcher::Matcher;
+use crate::query::Query;
+use crate::warning::Warning;
+use pcapx_core::time::Timestamp;
+
+/// Candidates that workers may begin before the merge has opened them.
+const LOOKAHEAD: usize = 8;
+/// Candidates open at a time. Where more than these overlap, the output comes out in runs.
+const MAX_OPEN: usize = 16;
+
+/// Runs the query over `candidates`, writes what matches, and publishes it.
+pub(super) fn run(
+    query: &Query<'_>,
+    candidates: &[Candidate<'_>],
+    matcher: Option<&Matcher>,
+    encoding: &Encoding,
+    output: Output,
+    extraction: &mut Extraction,
+) -> Result<Option<PathBuf>, ExtractError> {
+    let shared = Shared { query, matcher, encoding };
+    let (senders, receivers) = candidates.iter().map(|_| sync_channel(QUEUE_BATCHES)).unzip();
+    let schedule = Schedule::new(senders);
+    let output = thread::scope(|scope| {
+        // Whichever way the merge ends, the workers are told: `receivers` are gone by then, so none is left waiting.
+        let _ending = EndOnDrop(&schedule);
+        let crew = Crew { scope, shared: &shared, candidates, schedule: &schedule };
+        crew.hire(query.threads.min(candidates.len()))?;
+        Merge { crew, receivers, opened: 0, open: Vec::new(), output, extraction }.run()
+    })?;
+    extraction.counts.packets_matched = output.packets();
+    extraction.limit_hit = output.limit_hit();
+    let published = output.publish(encoding, &query.cancel)?;
+    extraction.counts.bytes_written = published.as_ref().map_or(0, |p| p.bytes);
+    Ok(published.map(|p| p.path))
+}
+
+/// Which candidates are taken, and how far workers may go.
+struct Schedule {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// The sending end of each candidate that no thread has taken.
+    senders: Vec<Option<SyncSender<Message>>>,
+    /// All candidates before this one are taken.
+    next: usize,
+    /// Candidates from this one on are not to be begun yet.
+    horizon: usize,
+    ended: bool,
+}
+
+impl Schedule {
+    fn new(senders: Vec<SyncSender<Message>>) -> Self {
+        let senders = senders.into_iter().map(Some).collect();
+        Self {
+            state: Mutex::new(State { senders, next: 0, horizon: LOOKAHEAD, ended: false }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next candidate for a worker; waits for the merge to come near. `None` when there is none left.
+    fn take_next(&self) -> Option<(usize, SyncSender<Message>)> {
+        let mut state = self.state();
+        loop {
+            if state.ended || state.next >= state.senders.len() {
+                return None;
+            }
+            if state.next >= state.horizon {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let number = state.next;
+            state.next += 1;
+            if let Some(sender) = state.senders[number].take() {
+                return Some((number, sender));
+            }
+        }
+    }
+
+    /// Takes a candidate that the merge opens, unless a worker has it.
+    fn take(&self, number: usize) -> Option<SyncSender<Message>> {
+        let mut state = self.state();
+        state.horizon = state.horizon.max(number + 1 + LOOKAHEAD);
+        self.changed.notify_all();
+        state.senders[number].take()
+    }
+
+    fn end(&self) {
+        self.state().ended = true;
+        self.changed.notify_all();
+    }
+}
+
+struct EndOnDrop<'s>(&'s Schedule);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// The threads that scan.
+struct Crew<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    shared: &'env Shared<'env>,
+    candidates: &'env [Candidate<'env>],
+    schedule: &'env Schedule,
+}
+
+impl Crew<'_, '_> {
+    /// Starts workers that take one candidate after another.
+    fn hire(&self, workers: usize) -> Result<(), ExtractError> {
+        let (shared, candidates, schedule) = (self.shared, self.candidates, self.schedule);
+        for _ in 0..workers {
+            let work = move || {
+                while let Some((number, sender)) = schedule.take_next() {
+                    scan::run(shared, &candidates[number], &sender);
+                }
+            };
+            self.spawn(work)?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that a candidate is being scanned.
+    fn need(&self, number: usize) -> Result<(), ExtractError> {
+        let Some(sender) = self.schedule.take(number) else { return Ok(()) };
+        let (shared, candidates) = (self.shared, self.candidates);
+        self.spawn(move || scan::run(shared, &candidates[number], &sender))
+    }
+}
+
+impl<'scope> Crew<'scope, '_> {
+    fn spawn(&self, work: impl FnOnce() + Send + 'scope) -> Result<(), ExtractError> {
+        thread::Builder::new()
+            .name("pcapx-scan".into())
+            .spawn_scoped(self.scope, work)
+            .map(drop)
+            .map_err(ExtractError::Thread)
+    }
+}
+
+/// A candidate whose packets are being merged.
+struct Open {
+    number: usize,
+    receiver: Receiver<Message>,
+    batch: Batch,
+    /// The batch's first entry that is not written yet.
+    position: usize,
+}
+
+impl Open {
+    fn next_time(&self) -> Timestamp {
+        self.batch.entries.get(self.position).map_or(Timestamp::MAX, |e| e.time)
+    }
+
+    /// Order of candidates whose next packets have the same time.
+    fn key(&self) -> (Timestamp, usize) {
+        (self.next_time(), self.number)
+    }
+}
+
+struct Merge<'m, 'scope, 'env> {
+    crew: Crew<'scope, 'env>,
+    receivers: Vec<Receiver<Message>>,
+    /// Candidates before this one have been opened.
+    opened: usize,
+    /// Those that have packets left; the earliest last.
+    open: Vec<Open>,
+    output: Output,
+    extraction: &'m mut Extraction,
+}
+
+impl Merge<'_, '_, '_> {
+    fn run(mut self) -> Result<Output, ExtractError> {
+        self.receivers.reverse();
+        loop {
+            self.open_due()?;
+            let Some(mut first) = self.open.pop() else { return Ok(self.output) };
+            // Entries up to the earliest packet of any other candidate can be written at once.
+            let others = self.open.last().map(Open::key);
+            let unopened = (self.open.len() + 1 < MAX_OPEN).then(|| self.not_before(self.opened)).flatten();
+            let bound = others.into_iter().chain(unopened).min();
+            let rest = &first.batch.entries[first.position..];
+            let n = match bound {
+                None => rest.len(),
+                Some(bound) => rest.partition_point(|e| (e.time, first.number) < bound),
+            };
+            let until = first.position + n;
+            if !self.output.append(&first.batch, first.position..until, self.crew.shared.encoding)? {
+                return Ok(self.output);
+            }
+            first.position = until;
+            if first.position < first.batch.entries.len() {
+                self.insert(first);
+            } else if let Some(batch) = self.receive(&first.receiver)? {
+                self.insert(Open { batch, position: 0, ..first });
+            }
+        }
+    }
+
+    /// Opens every candidate that can have a packet before the earliest at hand.
+    fn open_due(&mut self) -> Result<(), ExtractError> {
+        while self.open.len() < MAX_OPEN
+            && let Some(next) = self.not_before(self.opened)
+            && self.open.last().is_none_or(|first| next <= first.key())
+        {
+            let Some(receiver) = self.receivers.pop() else { break };
+            let number = self.opened;
+            self.opened += 1;
+            self.crew.need(number)?;
+            if let Some(batch) = self.receive(&receiver)? {
+                self.insert(Open { number, receiver, batch, position: 0 });
+            }
+        }
+        Ok(())
+    }
+
+    /// The least key that a packet of candidate `number` can have.
+    fn not_before(&self, number: usize) -> Option<(Timestamp, usize)> {
+        self.crew.candidates.get(number).map(|candidate| (candidate.not_before, number))
+    }
+
+    fn insert(&mut self, open: Open) {
+        let key = Reverse(open.key());
+        let at = self.open.partition_point(|o| Reverse(o.key()) < key);
+        self.open.insert(at, open);
+    }
+
+    /// The next batch of a candidate; `None` when it has no more, its counts then being added.
+    fn receive(&mut self, receiver: &Receiver<Message>) -> Result<Option<Batch>, ExtractError> {
+        match receiver.recv() {
+            Ok(Message::Batch(batch)) => Ok(Some(batch)),
+            Ok(Message::Done(counts, warnings)) => {
+                self.add(counts, warnings);
+                Ok(None)
+            }
+            Ok(Message::Failed(e)) => Err(e),
+            // The scan ended without a word: it has panicked, which the scope passes on when all threads are joined.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn add(&mut self, counts: Counts, warnings: Vec<Warning>) {
+        let sum = &mut self.extraction.counts;
+        sum.segments += counts.segments;
+        sum.packets_scanned += counts.packets_scanned;
+        sum.packets_in_window += counts.packets_in_window;
+        sum.bytes_read += counts.bytes_read;
+        self.extraction.warnings.extend(warnings);
+    }
+}

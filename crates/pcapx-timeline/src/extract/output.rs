@@ -1,0 +1,217 @@
+//! The output file: hidden while it grows, published when it is complete.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::batch::Batch;
+use super::encode::{Encoding, Kind, pcap_header, section_block};
+use super::{ExtractError, LimitHit, resort};
+use crate::control::CancelToken;
+use crate::query::Limits;
+use pcapx_core::time::Timestamp;
+
+/// Hidden files of unfinished output begin with this, whoever left them behind.
+pub const UNFINISHED_PREFIX: &str = ".pcapx-unfinished-";
+/// Owner writes, group reads: as n2disk's files.
+const FILE_MODE: u32 = 0o640;
+
+/// A capture file in the making. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Output {
+    file: NamedTempFile,
+    path: PathBuf,
+    limits: Limits,
+    /// Length of the file.
+    len: u64,
+    packets: u64,
+    /// Kind and greatest snaplen of a pcap file's packets.
+    kind: Option<(Kind, u32)>,
+    /// Interface blocks written to a pcapng file.
+    interfaces: usize,
+    /// Where each run of ascending times begins.
+    runs: Vec<u64>,
+    latest: Timestamp,
+    limit_hit: Option<LimitHit>,
+}
+
+/// A published file.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+}
+
+impl Output {
+    /// Begins a hidden file beside `path`.
+    pub(super) fn begin(path: &Path, encoding: &Encoding, limits: Limits) -> Result<Self, ExtractError> {
+        let path = if encoding.is_pcapng() { pcapng_name(path) } else { path.to_owned() };
+        let file = hidden_beside(&path).map_err(|source| failed(&path, source))?;
+        Ok(Self {
+            file,
+            path,
+            limits,
+            len: 0,
+            packets: 0,
+            kind: None,
+            interfaces: 0,
+            runs: Vec::new(),
+            latest: Timestamp::MAX,
+            limit_hit: None,
+        })
+    }
+
+    /// Appends entries of a batch. Returns whether there is room for more.
+    pub(super) fn append(
+        &mut self,
+        batch: &Batch,
+        entries: Range<usize>,
+        encoding: &Encoding,
+    ) -> Result<bool, ExtractError> {
+        self.head(batch, encoding)?;
+        let entries = self.within_limits(batch, entries);
+        let (Some(first), Some(last)) = (batch.entries.get(entries.start), entries.clone().last()) else {
+            return Ok(self.limit_hit.is_none());
+        };
+        let last = batch.entries[last];
+        if self.runs.is_empty() || first.time < self.latest {
+            self.runs.push(self.len);
+        }
+        self.latest = last.time;
+        self.packets += entries.len() as u64;
+        self.write(&batch.bytes[first.start as usize..(last.start + last.len) as usize])?;
+        Ok(self.limit_hit.is_none())
+    }
+
+    /// The entries that still fit.
+    fn within_limits(&mut self, batch: &Batch, entries: Range<usize>) -> Range<usize> {
+        let mut end = entries.end;
+        if let Some(max) = self.limits.max_packets {
+            let room = usize::try_from(max.saturating_sub(self.packets)).unwrap_or(usize::MAX);
+            if entries.len() > room {
+                self.limit_hit = Some(LimitHit::Packets);
+                end = entries.start + room;
+            }
+        }
+        if let Some(max) = self.limits.max_bytes {
+            let Some(base) = batch.entries.get(entries.start).map(|e| u64::from(e.start)) else {
+                return entries;
+            };
+            let room = max.saturating_sub(self.len);
+            let fit = batch.entries[entries.start..end]
+                .partition_point(|e| u64::from(e.start) + u64::from(e.len) - base <= room);
+            if entries.start + fit < end {
+                self.limit_hit = Some(LimitHit::Bytes);
+                end = entries.start + fit;
+            }
+        }
+        entries.start..end
+    }
+
+    /// Writes what has to stand in front of the batch.
+    fn head(&mut self, batch: &Batch, encoding: &Encoding) -> Result<(), ExtractError> {
+        if encoding.is_pcapng() {
+            if self.len == 0 {
+                self.write(&section_block())?;
+            }
+            for block in encoding.interface_blocks(self.interfaces) {
+                self.write(&block)?;
+                self.interfaces += 1;
+            }
+            return Ok(());
+        }
+        match &mut self.kind {
+            None => {
+                self.kind = Some((batch.kind, batch.snaplen));
+                self.write(&pcap_header(batch.kind, batch.snaplen))
+            }
+            Some((kind, snaplen)) if *kind == batch.kind => {
+                *snaplen = batch.snaplen.max(*snaplen);
+                Ok(())
+            }
+            Some(_) => Err(ExtractError::KindsDiffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ExtractError> {
+        self.len += bytes.len() as u64;
+        self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))
+    }
+
+    /// Packets written.
+    pub(super) fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// The limit that was met.
+    pub(super) fn limit_hit(&self) -> Option<LimitHit> {
+        self.limit_hit
+    }
+
+    /// Puts the file in order, on disk and under its name; `None` when it has no packet.
+    pub(super) fn publish(
+        mut self,
+        encoding: &Encoding,
+        cancel: &CancelToken,
+    ) -> Result<Option<Published>, ExtractError> {
+        if self.packets == 0 {
+            return Ok(None);
+        }
+        if self.runs.len() > 1 {
+            let head = match self.kind {
+                Some((kind, snaplen)) => pcap_header(kind, snaplen).to_vec(),
+                None => [section_block()].into_iter().chain(encoding.interface_blocks(0)).flatten().collect(),
+            };
+            self.file = resort::sorted(self.file, &self.path, &head, &self.runs, self.len, encoding, cancel)?;
+        }
+        let sync = || -> io::Result<u64> {
+            let file = self.file.as_file();
+            if let Some((kind, snaplen)) = self.kind {
+                file.write_all_at(&pcap_header(kind, snaplen), 0)?;
+            }
+            file.sync_data()?;
+            Ok(file.metadata()?.len())
+        };
+        let bytes = sync().map_err(|source| failed(&self.path, source))?;
+        self.file.persist(&self.path).map_err(|e| failed(&self.path, e.error))?;
+        let folder = folder_of(&self.path);
+        File::open(folder).and_then(|f| f.sync_all()).map_err(|source| failed(folder, source))?;
+        Ok(Some(Published { path: self.path, bytes }))
+    }
+}
+
+/// A new hidden file in the folder of `path`, readable by the group.
+pub(super) fn hidden_beside(path: &Path) -> io::Result<NamedTempFile> {
+    if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    tempfile::Builder::new()
+        .prefix(UNFINISHED_PREFIX)
+        .permissions(Permissions::from_mode(FILE_MODE))
+        .tempfile_in(folder_of(path))
+}
+
+pub(super) fn failed(path: &Path, source: io::Error) -> ExtractError {
+    ExtractError::Output { path: path.to_owned(), source }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `name.pcap` becomes `name.pcapng`; another name gets `.pcapng` behind it.
+fn pcapng_name(path: &Path) -> PathBuf {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("pcapng") => path.to_owned(),
+        Some("pcap") => path.with_extension("pcapng"),
+        _ => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".pcapng");
+            name.into()
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Sorts an output file that has come out as more than one run.
+//!
+//! The file itself is what is merged: each run is read with a buffer of its own, and the earliest record goes first; of
+//! equals that of the earlier run. No more than [`FAN_IN`] runs are open at a time; a file of more is merged in
+//! several passes.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::encode::Encoding;
+use super::output::{failed, hidden_beside};
+use super::{BATCH_BYTES, ExtractError};
+use crate::control::CancelToken;
+use crate::segment::{Interface, SegmentError, SegmentReader};
+use pcapx_core::time::Timestamp;
+
+/// Runs merged at a time: their buffers take a quarter of a megabyte each.
+const FAN_IN: usize = 64;
+/// Records between two looks at the token.
+const CHECK_EVERY_RECORDS: u64 = 4096;
+
+/// A file that is merged: where its runs begin, and where the last one ends.
+struct Source<'s> {
+    file: &'s NamedTempFile,
+    runs: &'s [u64],
+    end: u64,
+}
+
+/// What is the same for every pass.
+struct Pass<'p> {
+    path: &'p Path,
+    /// File header or section with all interfaces.
+    head: &'p [u8],
+    interfaces: Vec<Interface>,
+    cancel: &'p CancelToken,
+}
+
+/// Merges the runs of `file`, which begin at `runs` and end at `end`, into a new hidden file beside `path`.
+pub(super) fn sorted(
+    mut file: NamedTempFile,
+    path: &Path,
+    head: &[u8],
+    runs: &[u64],
+    end: u64,
+    encoding: &Encoding,
+    cancel: &CancelToken,
+) -> Result<NamedTempFile, ExtractError> {
+    let pass = Pass { path, head, interfaces: encoding.interfaces(), cancel };
+    let (mut runs, mut end) = (runs.to_vec(), end);
+    while runs.len() > 1 {
+        let (next, next_runs, next_end) = pass.merge(&Source { file: &file, runs: &runs, end })?;
+        (file, runs, end) = (next, next_runs, next_end);
+    }
+    Ok(file)
+}
+
+impl Pass<'_> {
+    /// Merges each group of [`FAN_IN`] runs into one: the new file, its runs and its length.
+    fn merge(&self, source: &Source<'_>) -> Result<(NamedTempFile, Vec<u64>, u64), ExtractError> {
+        let failed = |source| failed(self.path, source);
+        let mut target = hidden_beside(self.path).map_err(failed)?;
+        let mut out = BufWriter::with_capacity(BATCH_BYTES, target.as_file_mut());
+        out.write_all(self.head).map_err(failed)?;
+        let mut len = self.head.len() as u64;
+        let mut runs = Vec::new();
+        for group in (0..source.runs.len()).step_by(FAN_IN) {
+            runs.push(len);
+            len += self.merge_group(source, group, &mut out)?;
+        }
+        out.flush().map_err(failed)?;
+        drop(out);
+        Ok((target, runs, len))
+    }
+
+    /// Merges the runs from number `first` on; returns the bytes written.
+    fn merge_group(
+        &self,
+        source: &Source<'_>,
+        first: usize,
+        out: &mut impl Write,
+    ) -> Result<u64, ExtractError> {
+        let failed = |source| failed(self.path, source);
+        let mut cursors = Vec::new();
+        let mut heads = BinaryHeap::new();
+        for number in first..source.runs.len().min(first + FAN_IN) {
+            let end = source.runs.get(number + 1).copied().unwrap_or(source.end);
+            let file = source.file.as_file().try_clone().map_err(failed)?;
+            let mut cursor =
+                Cursor::new(file, source.runs[number], end, self.interfaces.clone()).map_err(failed)?;
+            if let Some(time) = cursor.advance().map_err(failed)? {
+                heads.push(Reverse((time, cursors.len())));
+            }
+            cursors.push(cursor);
+        }
+        let (mut written, mut records) = (0, 0_u64);
+        while let Some(Reverse((_, number))) = heads.pop() {
+            records += 1;
+            if records.is_multiple_of(CHECK_EVERY_RECORDS) && self.cancel.is_cancelled() {
+                return Err(ExtractError::cancelled(self.cancel));
+            }
+            let cursor = &mut cursors[number];
+            let record = cursor.reader.current_record();
+            out.write_all(record).map_err(failed)?;
+            written += record.len() as u64;
+            if let Some(time) = cursor.advance().map_err(failed)? {
+                heads.push(Reverse((time, number)));
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Goes through one run.
+struct Cursor {
+    reader: SegmentReader,
+    end: u64,
+}
+
+impl Cursor {
+    fn new(file: File, start: u64, end: u64, interfaces: Vec<Interface>) -> io::Result<Self> {
+        let mut reader = SegmentReader::new(file).map_err(as_io)?;
+        reader.resume(start, interfaces);
+        Ok(Self { reader, end })
+    }
+
+    /// The time of the next record.
+    fn advance(&mut self) -> io::Result<Option<Timestamp>> {
+        if self.reader.next_offset() >= self.end {
+            return Ok(None);
+        }
+        Ok(self.reader.next_packet().map_err(as_io)?.map(|packet| packet.time))
+    }
+}
+
+/// The file is our own: what its reader stumbles over is a fault of the disk.
+fn as_io(error: SegmentError) -> io::Error {
+    match error {
+        SegmentError::Io(e) => e,
+        other => io::Error::other(other),
+    }
+}

@@ -1,0 +1,192 @@
+//! Reads one segment and hands on what matches.
+
+use std::collections::HashMap;
+use std::sync::mpsc::SyncSender;
+
+use super::batch::{Batch, BatchBuilder};
+use super::encode::{Encoding, Kind, SNAPLEN_DEFAULT, fits_pcap};
+use super::{Candidate, Counts, ExtractError};
+use crate::control::Progress;
+use crate::link::LinkType;
+use crate::matcher::Matcher;
+use crate::packet::PacketKeys;
+use crate::query::Query;
+use crate::segment::{Ending, Packet, SegmentError, SegmentReader};
+use crate::warning::{Warning, WarningKind};
+
+/// Packets between two looks at the token and two reports of progress.
+const CHECK_EVERY_PACKETS: u64 = 4096;
+
+/// What a scan says to the merge.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Packets, not earlier than those of the batch before.
+    Batch(Batch),
+    /// The segment is read; nothing follows.
+    Done(Counts, Vec<Warning>),
+    /// The query cannot go on.
+    Failed(ExtractError),
+}
+
+/// What all scans of a query share.
+#[derive(Debug)]
+pub(super) struct Shared<'q> {
+    pub(super) query: &'q Query<'q>,
+    pub(super) matcher: Option<&'q Matcher>,
+    pub(super) encoding: &'q Encoding,
+}
+
+/// Reads `candidate` to its end. When the merge has stopped listening, the scan stops as well.
+pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSender<Message>) {
+    let mut scan = Scan {
+        shared,
+        candidate,
+        merge,
+        batch: BatchBuilder::default(),
+        kind: None,
+        interfaces: Vec::new(),
+        counts: Counts { segments: 1, ..Counts::default() },
+        unknown_links: HashMap::new(),
+    };
+    let last = match scan.read() {
+        Ok(warnings) => Message::Done(scan.counts, warnings),
+        Err(Stop::Unheard) => return,
+        Err(Stop::Because(e)) => Message::Failed(e),
+    };
+    // The merge may have ended by a limit in the meantime.
+    let _ = merge.send(last);
+}
+
+/// Why a scan ends before its segment does.
+enum Stop {
+    Unheard,
+    Because(ExtractError),
+}
+
+struct Scan<'s> {
+    shared: &'s Shared<'s>,
+    candidate: &'s Candidate<'s>,
+    merge: &'s SyncSender<Message>,
+    batch: BatchBuilder,
+    /// The kind of the packets in `batch`.
+    kind: Option<Kind>,
+    /// For each interface of the segment: its kind, its number in the output, the snaplen of its packets.
+    interfaces: Vec<(Kind, u32, u32)>,
+    counts: Counts,
+    unknown_links: HashMap<LinkType, u64>,
+}
+
+impl Scan<'_> {
+    /// Reads the segment; what is wrong with it becomes a warning.
+    fn read(&mut self) -> Result<Vec<Warning>, Stop> {
+        let path = &self.candidate.segment.path;
+        let mut reader = match SegmentReader::open(path) {
+            Ok(reader) => reader,
+            Err(e) => return Ok(vec![Warning::of_error(path.clone(), &e)]),
+        };
+        let end = self.packets(&mut reader)?;
+        if let Some(batch) = self.kind.and_then(|kind| self.batch.take(kind, true)) {
+            self.send(batch)?;
+        }
+        Progress::add(&self.shared.query.progress.segments_done, 1);
+        let mut warnings = Vec::new();
+        match end {
+            Err(e) => warnings.push(Warning::of_error(path.clone(), &e)),
+            // A file that is being written ends wherever the writer is.
+            Ok(Some(Ending::Cut(at))) if !self.candidate.segment.is_open => {
+                warnings.push(Warning { path: path.clone(), kind: WarningKind::CutShort(at) });
+            }
+            Ok(_) => {}
+        }
+        for &link in self.unknown_links.keys() {
+            warnings.push(Warning { path: path.clone(), kind: WarningKind::LinkTypeUnknown(link) });
+        }
+        Ok(warnings)
+    }
+
+    /// Goes through all packets; the inner result is how the segment ended.
+    fn packets(&mut self, reader: &mut SegmentReader) -> Result<Result<Option<Ending>, SegmentError>, Stop> {
+        let window = self.shared.query.window;
+        let mut told = 0;
+        loop {
+            if self.counts.packets_scanned.is_multiple_of(CHECK_EVERY_PACKETS) {
+                if self.shared.query.cancel.is_cancelled() {
+                    return Err(Stop::Because(ExtractError::cancelled(&self.shared.query.cancel)));
+                }
+                self.tell(reader.bytes_read(), &mut told);
+            }
+            let packet = match reader.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => {
+                    self.tell(reader.bytes_read(), &mut told);
+                    return Ok(Ok(reader.ending()));
+                }
+                Err(e) => {
+                    self.tell(reader.bytes_read(), &mut told);
+                    return Ok(Err(e));
+                }
+            };
+            self.counts.packets_scanned += 1;
+            if !window.contains(packet.time) {
+                continue;
+            }
+            self.counts.packets_in_window += 1;
+            if let Some(matcher) = self.shared.matcher {
+                if !packet.link_type.is_understood() {
+                    *self.unknown_links.entry(packet.link_type).or_default() += 1;
+                }
+                if !matcher.matches(&PacketKeys::of(packet.link_type, packet.data)) {
+                    continue;
+                }
+            }
+            self.counts.packets_matched += 1;
+            let number = packet.interface as usize;
+            if number >= self.interfaces.len() {
+                self.add_interfaces(reader);
+                // Borrowed again: the interfaces had to be looked at in between.
+                let Some(packet) = reader.current_packet() else { continue };
+                self.push(&packet)?;
+            } else {
+                self.push(&packet)?;
+            }
+            if self.batch.is_full()
+                && let Some(batch) = self.kind.and_then(|kind| self.batch.take(kind, false))
+            {
+                self.send(batch)?;
+            }
+        }
+    }
+
+    fn push(&mut self, packet: &Packet<'_>) -> Result<(), Stop> {
+        let encoding = self.shared.encoding;
+        let (kind, number, snaplen) = self.interfaces[packet.interface as usize];
+        if !encoding.is_pcapng() && (self.kind.is_some_and(|k| k != kind) || !fits_pcap(packet.time)) {
+            return Err(Stop::Because(ExtractError::KindsDiffer));
+        }
+        self.kind = Some(kind);
+        let captured = packet.data.len().min(self.shared.query.snaplen.map_or(usize::MAX, |n| n as usize));
+        self.batch.push(packet.time, snaplen, |out| encoding.record(out, packet, captured, kind, number));
+        Ok(())
+    }
+
+    fn add_interfaces(&mut self, reader: &SegmentReader) {
+        let (query, root) = (self.shared.query, self.candidate.segment.root);
+        for interface in &reader.interfaces()[self.interfaces.len()..] {
+            let number = self.shared.encoding.interface_number(root, interface, query.snaplen);
+            let own = if interface.snaplen == 0 { SNAPLEN_DEFAULT } else { interface.snaplen };
+            let snaplen = own.min(query.snaplen.unwrap_or(u32::MAX));
+            self.interfaces.push((Kind::of(interface), number, snaplen));
+        }
+    }
+
+    fn send(&self, batch: Batch) -> Result<(), Stop> {
+        Progress::add(&self.shared.query.progress.packets_matched, batch.entries.len() as u64);
+        self.merge.send(Message::Batch(batch)).map_err(|_| Stop::Unheard)
+    }
+
+    fn tell(&mut self, read: u64, told: &mut u64) {
+        Progress::add(&self.shared.query.progress.bytes_read, read - *told);
+        *told = read;
+        self.counts.bytes_read = read;
+    }
+}

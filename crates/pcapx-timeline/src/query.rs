@@ -1,0 +1,92 @@
+//! A query: which packets, how many at most, and where to.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use crate::catalog::Catalog;
+use crate::control::{CancelToken, Progress};
+use crate::extract::{self, ExtractError, Extraction};
+use pcapx_core::filter::Expr;
+use pcapx_core::window::Window;
+
+/// A question to a [`Catalog`], made by [`Catalog::query`].
+#[derive(Clone, Debug)]
+pub struct Query<'c> {
+    pub(crate) catalog: &'c Catalog,
+    pub(crate) filter: Option<Expr>,
+    pub(crate) window: Window,
+    pub(crate) limits: Limits,
+    pub(crate) snaplen: Option<u32>,
+    pub(crate) threads: usize,
+    pub(crate) cancel: CancelToken,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// Where an answer ends although more would match. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes the output file may have, its header included.
+    pub max_bytes: Option<u64>,
+    /// The most packets it may have.
+    pub max_packets: Option<u64>,
+}
+
+impl<'c> Query<'c> {
+    pub(crate) fn new(catalog: &'c Catalog, filter: Option<Expr>, window: Window) -> Self {
+        Self {
+            catalog,
+            filter,
+            window,
+            limits: Limits::default(),
+            snaplen: None,
+            threads: thread::available_parallelism().map_or(1, Into::into),
+            cancel: CancelToken::new(),
+            progress: Arc::default(),
+        }
+    }
+
+    /// Ends the answer at a packet when it would grow beyond `limits`.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Keeps at most `bytes` of each packet; 0 is no limit.
+    #[must_use]
+    pub fn snaplen(mut self, bytes: u32) -> Self {
+        self.snaplen = (bytes > 0).then_some(bytes);
+        self
+    }
+
+    /// Reads this many segments at a time; the default is one for each processor.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Ends the query when `token` says so.
+    #[must_use]
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = token;
+        self
+    }
+
+    /// Counts into `progress` while the query runs.
+    #[must_use]
+    pub fn progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Writes the packets, in the order of their time stamps, to a new capture file.
+    ///
+    /// The file appears under its name when it is complete, replacing what stood there; when nothing matches, no file
+    /// appears. It is a pcap file with the link type and the precision of the segments. Where those differ it is a
+    /// pcapng file with an interface for each, and its name ends in `.pcapng`.
+    pub fn write_to(self, path: &Path) -> Result<Extraction, ExtractError> {
+        extract::run(&self, path)
+    }
+}

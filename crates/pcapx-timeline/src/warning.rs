@@ -1,0 +1,67 @@
+//! What a query met that its answer does not show: files that could not be used, or not to their end.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::link::LinkType;
+use crate::segment::SegmentError;
+
+/// Something about one file that the reader of an answer should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is the matter with it.
+    pub kind: WarningKind,
+}
+
+/// What is the matter with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// It cannot be opened or listed.
+    Unreadable(String),
+    /// It was there when the timeline was listed and is not any more.
+    Vanished,
+    /// A link whose target is gone.
+    DanglingLink,
+    /// It is no capture file, or one of a kind that is not read.
+    NotSearched(String),
+    /// Its packets were read up to the place that is damaged.
+    Damaged(String),
+    /// It ends inside the record that begins at this byte.
+    CutShort(u64),
+    /// Its packets cannot be searched for addresses.
+    LinkTypeUnknown(LinkType),
+}
+
+impl Warning {
+    /// How a segment's error reads as a warning: the query goes on without the file, or without the rest of it.
+    pub(crate) fn of_error(path: PathBuf, error: &SegmentError) -> Self {
+        let kind = match error {
+            SegmentError::Io(e) if e.kind() == std::io::ErrorKind::NotFound => WarningKind::Vanished,
+            SegmentError::Io(e) => WarningKind::Unreadable(e.to_string()),
+            SegmentError::Damaged { .. } => WarningKind::Damaged(error.to_string()),
+            SegmentError::TooShort { .. }
+            | SegmentError::NotACapture { .. }
+            | SegmentError::Unsupported { .. } => WarningKind::NotSearched(error.to_string()),
+        };
+        Self { path, kind }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ", self.path)?;
+        match &self.kind {
+            WarningKind::Unreadable(why) => write!(f, "cannot be read: {why}"),
+            WarningKind::Vanished => f.write_str("is gone since the timeline was listed"),
+            WarningKind::DanglingLink => f.write_str("is a link to a file that is gone"),
+            WarningKind::NotSearched(why) | WarningKind::Damaged(why) => f.write_str(why),
+            WarningKind::CutShort(offset) => write!(f, "ends inside the record at byte {offset}"),
+            WarningKind::LinkTypeUnknown(link) => {
+                write!(f, "has packets of {link}, which cannot be searched for addresses, ports or protocols")
+            }
+        }
+    }
+}
