@@ -11,3 +11,4 @@ mod mode;
 mod parse;
 
 pub use expr::{Dir, Expr, Family, Primitive, Scope, Transport, ethertype, ipproto};
+pub use mode::{Mode, UnknownMode, from_alert};
