@@ -1,1 +1,179 @@
 //! The configuration file, the environment over it, and what comes of both.
+//!
+//! ```text
+//! config.json ──┐
+//!               ├──► written: one value per key ──► reading, resolve ──► Config + warnings
+//! PCAPX_<KEY> ──┘              ▲                                         or every error at once
+//!                        keys: the table
+//! ```
+//!
+//! [`KEYS`] is the one table of all keys: names, older names, values as shipped. Loading reads one file and the
+//! environment, checks everything, and changes nothing.
+
+mod auth;
+mod error;
+mod host;
+mod keys;
+mod network;
+mod notes;
+mod reading;
+mod resolve;
+mod source;
+mod written;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnetwork::IpNetwork;
+
+pub use auth::{Auth, Credentials};
+pub use error::{ConfigError, Problem, Warning};
+pub use keys::{KEYS, Key, Literal, markdown_table};
+pub use source::Sources;
+
+use crate::filter::Mode;
+
+/// The configuration, checked and in the types that the services work with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Host of the links in answers: a name, an IPv4 or an IPv6 address (without brackets).
+    pub host: String,
+    /// Port of the listener; 0 is any free port.
+    pub listen_port: u16,
+    /// Port of the fileserver, also in the links; 0 is any free port.
+    pub fileserver_port: u16,
+    /// The rolling capture.
+    pub timeline_dir: PathBuf,
+    /// Where extracted captures are kept.
+    pub output_dir: PathBuf,
+    /// The filter mode of requests that name none; key `default_filter`.
+    pub default_mode: Mode,
+    /// Reach of the window ahead of the alert: 0 to 86 400 s.
+    pub default_before: Duration,
+    /// Reach of the window past the alert: 0 to 86 400 s.
+    pub default_after: Duration,
+    /// Extractions that may run at once: 1 to 1024.
+    pub max_concurrent_extractions: NonZeroUsize,
+    /// What the listener asks of its clients.
+    pub listener_auth: Auth,
+    /// What the fileserver asks of its clients; Bearer is never set.
+    pub fileserver_auth: Auth,
+    /// Who may download, host bits clear, IPv4-mapped networks as IPv4; empty is everybody.
+    pub allowed_ips: Vec<IpNetwork>,
+    /// Who cuts the packets out.
+    pub extractor: ExtractorChoice,
+    /// When an extraction is given up: above 0, at most 86 400 s.
+    pub extractor_timeout: Duration,
+    /// How long running work may go on after the order to stop: 0 to 86 400 s.
+    pub drain_timeout: Duration,
+    /// The address that both services bind; key `bind_address`.
+    pub bind: IpAddr,
+}
+
+/// A configuration and how it came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// What is odd about it, for the log.
+    pub warnings: Vec<Warning>,
+}
+
+/// Who cuts packets out of the timeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ExtractorChoice {
+    /// ntop's npcapextract where it is installed and has indexes to work on, else our own.
+    #[default]
+    Auto,
+    /// Our own.
+    Builtin,
+    /// ntop's npcapextract.
+    Npcapextract,
+}
+
+/// A word that names no [`ExtractorChoice`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected auto, builtin or npcapextract")]
+pub struct UnknownExtractor;
+
+impl Config {
+    /// Loads the configuration of this process: the file `explicit` (from `--config`), else the one that
+    /// `$PCAPX_CONFIG` names, else `config/config.json` under the working directory, else
+    /// `/etc/pcapx/config.json`; over it the environment's `PCAPX_<KEY>`.
+    pub fn load(explicit: Option<&Path>) -> Result<Loaded, ConfigError> {
+        Sources::of_process(explicit).load()
+    }
+
+    /// The link to a file in `output_dir`, for example `http://192.168.0.109:8081/20260301_101112_7.pcap`.
+    ///
+    /// The name is put in as it is: it must hold nothing that has a meaning in a URL.
+    pub fn download_url(&self, file_name: &str) -> String {
+        host::link(&self.host, self.fileserver_port, file_name)
+    }
+
+    /// What a log should tell at start, one line each, without secrets.
+    pub fn summary(&self) -> Vec<String> {
+        let allowed = match self.allowed_ips.as_slice() {
+            [] => "everybody".to_owned(),
+            nets => nets.iter().map(IpNetwork::to_string).collect::<Vec<_>>().join(", "),
+        };
+        vec![
+            format!("timeline {:?}, output {:?}", self.timeline_dir, self.output_dir),
+            format!("links {}", self.download_url("…")),
+            format!("listener {}, auth {}", self.address(self.listen_port), self.listener_auth),
+            format!(
+                "fileserver {}, auth {}, open to {allowed}",
+                self.address(self.fileserver_port),
+                self.fileserver_auth
+            ),
+            format!(
+                "defaults: filter {}, {} s before, {} s after",
+                self.default_mode,
+                self.default_before.as_secs(),
+                self.default_after.as_secs()
+            ),
+            format!(
+                "extractor {}, {} at once, {:?} each; {:?} to finish when stopped",
+                self.extractor, self.max_concurrent_extractions, self.extractor_timeout, self.drain_timeout
+            ),
+        ]
+    }
+
+    fn address(&self, port: u16) -> std::net::SocketAddr {
+        (self.bind, port).into()
+    }
+}
+
+impl ExtractorChoice {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Builtin, Self::Npcapextract];
+
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Builtin => "builtin",
+            Self::Npcapextract => "npcapextract",
+        }
+    }
+}
+
+impl fmt::Display for ExtractorChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ExtractorChoice {
+    type Err = UnknownExtractor;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|choice| choice.as_str() == word).ok_or(UnknownExtractor)
+    }
+}

@@ -1,0 +1,310 @@
+//! The table of all keys. Everything that is told of keys elsewhere – README, shipped file, errors – comes from here.
+
+use std::fmt::Write as _;
+
+use config::{Value, ValueKind};
+
+/// Prefix of the environment variables that stand for keys.
+pub(super) const VARIABLE_PREFIX: &str = "PCAPX_";
+
+/// Variables with our prefix that are no keys; whoever reads them says so in its own documentation.
+pub(super) const OTHER_VARIABLES: [&str; 3] = ["PCAPX_CONFIG", "PCAPX_LOG", "PCAPX_CAPTURES"];
+
+/// How far a misspelt name may be from the one it is taken for (1 is the same).
+const SIMILARITY: f64 = 0.75;
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The name in the file.
+    pub name: &'static str,
+    /// The older key that fills this one where it is missing.
+    pub older: Option<&'static str>,
+    /// What may be written and in which unit.
+    pub unit: &'static str,
+    /// The value as shipped; for a key that may be missing, also the value then.
+    pub value: Option<Literal>,
+    /// Whether the services refuse to start without it.
+    pub required: bool,
+    /// Whether the shipped file holds it.
+    pub shipped: bool,
+    /// Whether its value may be printed nowhere.
+    pub secret: bool,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+/// A value in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Number(u32),
+    /// The empty list.
+    EmptyList,
+}
+
+macro_rules! keys {
+    ($($constant:ident: $name:literal { $($field:ident: $value:expr),+ $(,)? })+) => {
+        $(
+            pub(super) const $constant: Key = Key { name: $name, $($field: $value,)+ ..BLANK };
+        )+
+        /// Every key, in the order of the shipped file; keys that are not in it follow.
+        pub const KEYS: &[Key] = &[$($constant),+];
+    };
+}
+
+/// What a row of the table need not say.
+const BLANK: Key = Key {
+    name: "",
+    older: None,
+    unit: "text",
+    value: None,
+    required: false,
+    shipped: false,
+    secret: false,
+    doc: "",
+};
+
+keys! {
+    HOST: "host" {
+        unit: "host name or IP address",
+        value: Some(Literal::Text("192.168.0.109")),
+        required: true,
+        shipped: true,
+        doc: "host of the links in answers; never taken from a request",
+    }
+    LISTEN_PORT: "listen_port" {
+        unit: "port",
+        value: Some(Literal::Number(8888)),
+        required: true,
+        shipped: true,
+        doc: "port of the listener; 0 = any free port",
+    }
+    FILESERVER_PORT: "fileserver_port" {
+        unit: "port",
+        value: Some(Literal::Number(8081)),
+        required: true,
+        shipped: true,
+        doc: "port of the fileserver, also in the links; 0 = any free port",
+    }
+    TIMELINE_DIR: "timeline_dir" {
+        unit: "path",
+        value: Some(Literal::Text("/storage/pcaps/rolling")),
+        required: true,
+        shipped: true,
+        doc: "the rolling capture; a relative path starts at the working directory",
+    }
+    OUTPUT_DIR: "output_dir" {
+        unit: "path",
+        value: Some(Literal::Text("/storage/pcaps/alerts")),
+        required: true,
+        shipped: true,
+        doc: "extracted captures: the listener creates and fills it, the fileserver only reads it",
+    }
+    DEFAULT_FILTER: "default_filter" {
+        unit: "`full`, `hosts`, `client`, `server` or `port`",
+        value: Some(Literal::Text("full")),
+        required: true,
+        shipped: true,
+        doc: "filter mode of requests that name none or an unknown one",
+    }
+    DEFAULT_BEFORE: "default_before" {
+        unit: "seconds, 0 to 86400",
+        value: Some(Literal::Number(360)),
+        required: true,
+        shipped: true,
+        doc: "how far the window reaches ahead of the alert",
+    }
+    DEFAULT_AFTER: "default_after" {
+        unit: "seconds, 0 to 86400",
+        value: Some(Literal::Number(360)),
+        required: true,
+        shipped: true,
+        doc: "how far the window reaches past the alert",
+    }
+    MAX_CONCURRENT_EXTRACTIONS: "max_concurrent_extractions" {
+        unit: "number, 1 to 1024",
+        value: Some(Literal::Number(1)),
+        shipped: true,
+        doc: "extractions that run at once; further requests are told to come back",
+    }
+    LISTENER_AUTH_USER: "listener_auth_user" {
+        older: Some("basic_auth_user"),
+        value: Some(Literal::Text("")),
+        shipped: true,
+        doc: "user for HTTP Basic on the listener; user and password empty = off",
+    }
+    LISTENER_AUTH_PASS: "listener_auth_pass" {
+        older: Some("basic_auth_pass"),
+        value: Some(Literal::Text("")),
+        shipped: true,
+        secret: true,
+        doc: "password for HTTP Basic on the listener",
+    }
+    FILESERVER_AUTH_USER: "fileserver_auth_user" {
+        older: Some("basic_auth_user"),
+        value: Some(Literal::Text("")),
+        shipped: true,
+        doc: "user for HTTP Basic on the fileserver; user and password empty = off",
+    }
+    FILESERVER_AUTH_PASS: "fileserver_auth_pass" {
+        older: Some("basic_auth_pass"),
+        value: Some(Literal::Text("")),
+        shipped: true,
+        secret: true,
+        doc: "password for HTTP Basic on the fileserver",
+    }
+    ALLOWED_IPS: "allowed_ips" {
+        unit: "list of IP addresses and networks",
+        value: Some(Literal::EmptyList),
+        shipped: true,
+        doc: "who may download; empty = everybody; in the environment separated by commas",
+    }
+    BASIC_AUTH_USER: "basic_auth_user" {
+        doc: "older key: fills `listener_auth_user` and `fileserver_auth_user` where they are missing",
+    }
+    BASIC_AUTH_PASS: "basic_auth_pass" {
+        secret: true,
+        doc: "older key: fills `listener_auth_pass` and `fileserver_auth_pass` where they are missing",
+    }
+    LISTENER_AUTH_TOKEN: "listener_auth_token" {
+        value: Some(Literal::Text("")),
+        secret: true,
+        doc: "token for HTTP Bearer on the listener, beside Basic; empty = off",
+    }
+    EXTRACTOR: "extractor" {
+        unit: "`auto`, `builtin` or `npcapextract`",
+        value: Some(Literal::Text("auto")),
+        doc: "who cuts the packets out; `auto` = npcapextract where it is installed and the timeline has its \
+              indexes, else the built-in one",
+    }
+    EXTRACTOR_TIMEOUT: "extractor_timeout" {
+        unit: "seconds, above 0, at most 86400",
+        value: Some(Literal::Number(300)),
+        doc: "when an extraction is given up",
+    }
+    DRAIN_TIMEOUT: "drain_timeout" {
+        unit: "seconds, 0 to 86400",
+        value: Some(Literal::Number(30)),
+        doc: "how long running work may go on after the order to stop",
+    }
+    BIND_ADDRESS: "bind_address" {
+        unit: "IP address",
+        value: Some(Literal::Text("0.0.0.0")),
+        doc: "address that both services bind; `::` = IPv6 and IPv4",
+    }
+}
+
+impl Key {
+    /// The environment variable that overrides the file: `PCAPX_LISTEN_PORT`.
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+}
+
+impl Literal {
+    /// As it stands in a JSON file.
+    pub fn json(self) -> String {
+        match self {
+            Self::Text(text) => format!("{text:?}"),
+            Self::Number(number) => number.to_string(),
+            Self::EmptyList => "[]".to_owned(),
+        }
+    }
+
+    pub(super) fn value(self) -> Value {
+        Value::from(match self {
+            Self::Text(text) => ValueKind::from(text),
+            Self::Number(number) => ValueKind::from(number),
+            Self::EmptyList => ValueKind::Array(Vec::new()),
+        })
+    }
+}
+
+/// The key of that name.
+pub(super) fn by_name(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The key whose name is most like `name`, if any is like it at all.
+pub(super) fn similar_to(name: &str) -> Option<&'static Key> {
+    let name = name.to_ascii_lowercase();
+    KEYS.iter()
+        .map(|key| (strsim::normalized_damerau_levenshtein(&name, key.name), key))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, key)| key)
+}
+
+/// The table for the README, in Markdown, one row a key.
+pub fn markdown_table() -> String {
+    let mut table =
+        String::from("| key | value | shipped or default | required | meaning |\n|---|---|---|---|---|\n");
+    for key in KEYS {
+        let value = key.value.map_or_else(|| "–".to_owned(), |value| format!("`{}`", value.json()));
+        let required = if key.required { "yes" } else { "no" };
+        // Writing into a String cannot fail.
+        let _ = writeln!(table, "| `{}` | {} | {value} | {required} | {} |", key.name, key.unit, key.doc);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_is_complete_and_every_name_is_there_once() {
+        let names: HashSet<_> = KEYS.iter().map(|key| key.name).collect();
+        assert_eq!(names.len(), KEYS.len());
+        for key in KEYS {
+            assert!(!key.doc.is_empty() && !key.doc.contains(['|', '\n']), "{}", key.name);
+            assert!(key.older.is_none_or(|older| names.contains(older)), "{}", key.name);
+            assert!(!(key.required || key.shipped) || key.value.is_some(), "{}", key.name);
+            assert_eq!(by_name(key.name), Some(key));
+        }
+    }
+
+    #[test]
+    fn secrets_are_the_passwords_and_the_token() {
+        let secret: Vec<_> = KEYS.iter().filter(|key| key.secret).map(|key| key.name).collect();
+        assert_eq!(
+            secret,
+            ["listener_auth_pass", "fileserver_auth_pass", "basic_auth_pass", "listener_auth_token"]
+        );
+    }
+
+    #[test]
+    fn misspelt_names_find_their_key() {
+        for (written, meant) in [
+            ("listenport", Some("listen_port")),
+            ("Host", Some("host")),
+            ("hsot", Some("host")),
+            ("allowed_ip", Some("allowed_ips")),
+            ("time_line_dir", Some("timeline_dir")),
+            ("max_concurent_extractions", Some("max_concurrent_extractions")),
+            ("_comment", None),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(similar_to(written).map(|key| key.name), meant, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn the_markdown_table_has_one_row_a_key() {
+        let table = markdown_table();
+        assert_eq!(table.lines().count(), KEYS.len() + 2);
+        assert!(
+            table.contains(
+                "| `listen_port` | port | `8888` | yes | port of the listener; 0 = any free port |\n"
+            )
+        );
+        assert!(table.contains("| `basic_auth_pass` | text | – | no | older key: "));
+        assert!(table.lines().all(|row| row.matches('|').count() == 6), "{table}");
+    }
+}

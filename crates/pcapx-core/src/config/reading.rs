@@ -1,0 +1,339 @@
+//! From one value as written to the type it stands for.
+//!
+//! Numbers may come as numbers or as text of digits, as the environment has nothing else. No reading repeats a
+//! value that it takes as plain text: it may be a password.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::ValueKind;
+
+use super::ExtractorChoice;
+use crate::filter::Mode;
+
+/// The longest time that any key takes: a day, as requests have it.
+const LONGEST_SECS: u32 = 86_400;
+/// Each running extraction keeps a thread and an open file or more, so there is an end to what is of use.
+const MOST_EXTRACTIONS: u16 = 1024;
+/// Characters of a value that an error repeats.
+const QUOTED_CHARS: usize = 60;
+
+/// A value that can be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reading<T> {
+    /// The value.
+    pub value: T,
+    /// What is odd about it and what was done.
+    pub remark: Option<String>,
+}
+
+/// A reading, or why the value cannot be used.
+pub(super) type Read<T> = Result<Reading<T>, String>;
+
+pub(super) fn plain<T>(value: T) -> Read<T> {
+    Ok(Reading { value, remark: None })
+}
+
+fn remarked<T>(value: T, remark: String) -> Read<T> {
+    Ok(Reading { value, remark: Some(remark) })
+}
+
+/// Any text, also an empty one; a number is taken as its digits.
+pub(super) fn text(written: &ValueKind) -> Read<String> {
+    as_text(written).map_or_else(|| Err(format!("expected a text, found {}", kind_of(written))), plain)
+}
+
+/// A port; 0 is allowed.
+pub(super) fn port(written: &ValueKind) -> Read<u16> {
+    let refused = || format!("expected a port from 0 to 65535, found {}", shown(written));
+    let Integer { value, fraction_cut: false } = integer(written).ok_or_else(refused)? else {
+        return Err(refused());
+    };
+    plain(u16::try_from(value).map_err(|_| refused())?)
+}
+
+/// Whole seconds; what is beyond a day or below zero is moved to that end, as in requests.
+pub(super) fn reach(written: &ValueKind) -> Read<Duration> {
+    let Some(Integer { value, fraction_cut }) = integer(written) else {
+        return Err(format!("expected seconds from 0 to {LONGEST_SECS}, found {}", shown(written)));
+    };
+    let secs = value.clamp(0, i128::from(LONGEST_SECS)) as u64;
+    let reading = Duration::from_secs(secs);
+    if fraction_cut || i128::from(secs) != value {
+        remarked(reading, format!("{} counts as {secs} seconds", shown(written)))
+    } else {
+        plain(reading)
+    }
+}
+
+/// Seconds with or without a fraction, at most a day, and zero only where `zero` says so.
+pub(super) fn timeout(written: &ValueKind, zero: bool) -> Read<Duration> {
+    let secs = match written {
+        ValueKind::Float(secs) => Some(*secs),
+        ValueKind::String(text) => text.trim().parse().ok(),
+        other => integer(other).map(|integer| integer.value as f64),
+    };
+    secs.and_then(|secs| Duration::try_from_secs_f64(secs).ok())
+        .filter(|time| *time <= Duration::from_secs(LONGEST_SECS.into()) && (zero || !time.is_zero()))
+        .map_or_else(
+            || {
+                let least = if zero { "from 0 to" } else { "above 0, at most" };
+                Err(format!("expected seconds {least} {LONGEST_SECS}, found {}", shown(written)))
+            },
+            plain,
+        )
+}
+
+/// How many extractions may run at once; what is no such number counts as 1.
+pub(super) fn concurrency(written: &ValueKind) -> Read<NonZeroUsize> {
+    let asked = integer(written);
+    let count = asked.as_ref().map_or(1, |asked| asked.value.clamp(1, i128::from(MOST_EXTRACTIONS)) as usize);
+    let value = NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN);
+    if asked.is_some_and(|asked| asked.value == count as i128 && !asked.fraction_cut) {
+        plain(value)
+    } else {
+        remarked(value, format!("{} counts as {count}", shown(written)))
+    }
+}
+
+/// A filter mode; what is none counts as `full`.
+pub(super) fn mode(written: &ValueKind) -> Read<Mode> {
+    let known = as_text(written).and_then(|text| text.parse().ok());
+    known.map_or_else(
+        || {
+            let modes = Mode::ALL.iter().map(Mode::to_string).collect::<Vec<_>>().join(", ");
+            remarked(Mode::Full, format!("{} counts as full: known are {modes}", shown(written)))
+        },
+        plain,
+    )
+}
+
+/// A path: anything but nothing.
+pub(super) fn path(written: &ValueKind) -> Read<PathBuf> {
+    match written {
+        ValueKind::String(text) if text.trim().is_empty() => Err("expected a path, found nothing".to_owned()),
+        ValueKind::String(text) if text.contains('\0') => {
+            Err(format!("expected a path, found a NUL character in {}", shown(written)))
+        }
+        ValueKind::String(text) => plain(PathBuf::from(text)),
+        other => Err(format!("expected a path, found {}", shown(other))),
+    }
+}
+
+/// A token for the header `Authorization: Bearer …`; empty is none.
+pub(super) fn token(written: &ValueKind) -> Read<Option<String>> {
+    let token = text(written)?.value;
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        plain(Some(token).filter(|token| !token.is_empty()))
+    } else {
+        Err("expected ASCII letters, digits and signs: no blank, no line end".to_owned())
+    }
+}
+
+/// An address to bind.
+pub(super) fn address(written: &ValueKind) -> Read<IpAddr> {
+    word(written, "an IP address such as 0.0.0.0 or ::")
+}
+
+/// Who cuts packets out.
+pub(super) fn extractor(written: &ValueKind) -> Read<ExtractorChoice> {
+    word(written, "auto, builtin or npcapextract")
+}
+
+fn word<T: FromStr>(written: &ValueKind, expected: &str) -> Read<T> {
+    as_text(written)
+        .and_then(|text| text.trim().parse().ok())
+        .map_or_else(|| Err(format!("expected {expected}, found {}", shown(written))), plain)
+}
+
+/// A whole number, without its fraction if it had one.
+struct Integer {
+    value: i128,
+    fraction_cut: bool,
+}
+
+fn integer(written: &ValueKind) -> Option<Integer> {
+    let whole = |value| Some(Integer { value, fraction_cut: false });
+    match written {
+        ValueKind::I64(value) => whole(i128::from(*value)),
+        ValueKind::U64(value) => whole(i128::from(*value)),
+        ValueKind::Float(value) if value.is_finite() => {
+            Some(Integer { value: value.trunc() as i128, fraction_cut: value.fract() != 0.0 })
+        }
+        ValueKind::String(text) => {
+            let text = text.trim();
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            // Digits alone fail to parse only when there are too many of them.
+            let most = if text.starts_with('-') { i128::MIN } else { i128::MAX };
+            whole(text.parse().unwrap_or(most))
+        }
+        _ => None,
+    }
+}
+
+fn as_text(written: &ValueKind) -> Option<String> {
+    match written {
+        ValueKind::String(text) => Some(text.clone()),
+        ValueKind::I64(value) => Some(value.to_string()),
+        ValueKind::U64(value) => Some(value.to_string()),
+        ValueKind::Float(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// A value for an error: a text in quotes, escaped and shortened.
+pub(super) fn shown(written: &ValueKind) -> String {
+    match written {
+        ValueKind::String(text) if text.chars().nth(QUOTED_CHARS).is_some() => {
+            format!("{:?}", text.chars().take(QUOTED_CHARS).chain(['…']).collect::<String>())
+        }
+        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::Float(_) => as_text(written).unwrap_or_default(),
+        other => kind_of(other).to_owned(),
+    }
+}
+
+fn kind_of(written: &ValueKind) -> &'static str {
+    match written {
+        ValueKind::Nil => "null",
+        ValueKind::Boolean(_) => "true or false",
+        ValueKind::String(_) => "a text",
+        ValueKind::Table(_) => "an object",
+        ValueKind::Array(_) => "a list",
+        ValueKind::Float(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_) => "a number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> ValueKind {
+        ValueKind::from(text)
+    }
+
+    #[test]
+    fn ports_are_whole_numbers_or_digits() {
+        for (value, port_number) in [
+            (ValueKind::I64(0), Some(0)),
+            (ValueKind::I64(65_535), Some(65_535)),
+            (ValueKind::Float(8888.0), Some(8888)),
+            (written("8888"), Some(8888)),
+            (written(" +8888\n"), Some(8888)),
+            (ValueKind::I64(65_536), None),
+            (ValueKind::I64(-1), None),
+            (ValueKind::U64(u64::MAX), None),
+            (ValueKind::Float(8888.5), None),
+            (ValueKind::Float(f64::NAN), None),
+            (ValueKind::Boolean(true), None),
+            (ValueKind::Nil, None),
+            (ValueKind::Array(Vec::new()), None),
+            (written(""), None),
+            (written("-"), None),
+            (written("--1"), None),
+            (written("0x50"), None),
+            (written("80 81"), None),
+            (written("８０"), None),
+            (written(&"9".repeat(100)), None),
+        ] {
+            assert_eq!(port(&value).ok().map(|reading| reading.value), port_number, "{value:?}");
+        }
+        assert_eq!(port(&written("x")).unwrap_err(), "expected a port from 0 to 65535, found \"x\"");
+    }
+
+    #[test]
+    fn a_reach_is_moved_into_the_day() {
+        for (value, secs, remark) in [
+            (ValueKind::I64(360), 360, None),
+            (written("0"), 0, None),
+            (ValueKind::I64(86_400), 86_400, None),
+            (ValueKind::I64(86_401), 86_400, Some("86401 counts as 86400 seconds")),
+            (ValueKind::I64(-5), 0, Some("-5 counts as 0 seconds")),
+            (ValueKind::Float(1.5), 1, Some("1.5 counts as 1 seconds")),
+            (ValueKind::Float(1e300), 86_400, None),
+            (written("-1"), 0, Some("\"-1\" counts as 0 seconds")),
+        ] {
+            let reading = reach(&value).unwrap();
+            assert_eq!(reading.value, Duration::from_secs(secs), "{value:?}");
+            if !matches!(value, ValueKind::Float(value) if value > 1e299) {
+                assert_eq!(reading.remark.as_deref(), remark, "{value:?}");
+            }
+        }
+        assert!(reach(&written("1.5")).is_err());
+        assert!(reach(&written("")).is_err());
+        assert!(reach(&ValueKind::Nil).is_err());
+    }
+
+    #[test]
+    fn a_timeout_may_be_a_fraction_of_a_second() {
+        for (value, zero, time) in [
+            (ValueKind::I64(300), false, Some(Duration::from_secs(300))),
+            (ValueKind::Float(0.5), false, Some(Duration::from_millis(500))),
+            (written("0.25"), false, Some(Duration::from_millis(250))),
+            (ValueKind::I64(0), true, Some(Duration::ZERO)),
+            (ValueKind::I64(0), false, None),
+            (ValueKind::Float(1e-30), false, None),
+            (ValueKind::Float(86_400.1), true, None),
+            (ValueKind::Float(-0.1), true, None),
+            (written("inf"), true, None),
+            (written("NaN"), true, None),
+            (written("5 s"), true, None),
+            (ValueKind::Boolean(true), true, None),
+        ] {
+            assert_eq!(timeout(&value, zero).ok().map(|reading| reading.value), time, "{value:?}");
+        }
+        assert_eq!(
+            timeout(&ValueKind::I64(0), false).unwrap_err(),
+            "expected seconds above 0, at most 86400, found 0"
+        );
+    }
+
+    #[test]
+    fn a_concurrency_that_is_no_number_counts_as_one() {
+        for (value, count, odd) in [
+            (ValueKind::I64(1), 1, false),
+            (ValueKind::I64(4), 4, false),
+            (written("4"), 4, false),
+            (ValueKind::Float(2.0), 2, false),
+            (ValueKind::Float(2.5), 2, true),
+            (written("2.5"), 1, true),
+            (written("many"), 1, true),
+            (written(""), 1, true),
+            (ValueKind::I64(0), 1, true),
+            (ValueKind::I64(-3), 1, true),
+            (ValueKind::I64(1_000_000), 1024, true),
+            (ValueKind::Boolean(true), 1, true),
+            (ValueKind::Nil, 1, true),
+            (ValueKind::Array(Vec::new()), 1, true),
+        ] {
+            let reading = concurrency(&value).unwrap();
+            assert_eq!((reading.value.get(), reading.remark.is_some()), (count, odd), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_fits_into_a_header() {
+        assert_eq!(token(&written("")), plain(None));
+        assert_eq!(token(&written("a.B-9_~+/=")), plain(Some("a.B-9_~+/=".to_owned())));
+        for bad in ["a b", "token\n", "żeton", "\u{7f}"] {
+            let told = token(&written(bad)).unwrap_err();
+            assert!(!told.contains(bad), "{told}");
+        }
+    }
+
+    #[test]
+    fn long_values_are_shortened_and_escaped() {
+        let shown = shown(&written(&"\n".repeat(1000)));
+        assert_eq!(shown, format!("\"{}…\"", "\\n".repeat(QUOTED_CHARS)));
+    }
+}

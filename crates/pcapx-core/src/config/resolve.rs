@@ -1,0 +1,103 @@
+//! From the configuration as written to the one the services work with.
+
+use config::ValueKind;
+
+use super::keys::{self, Key};
+use super::notes::Notes;
+use super::reading::{self, Read};
+use super::written::Written;
+use super::{Auth, Config, Credentials, host, network};
+
+/// Reads every key, so that everything that is wrong is noted; `None` when a value is not there to be used.
+pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
+    let mut keys = Keys { written, notes };
+
+    let host = keys.read(&keys::HOST, host::host);
+    let listen_port = keys.read(&keys::LISTEN_PORT, reading::port);
+    let fileserver_port = keys.read(&keys::FILESERVER_PORT, reading::port);
+    let timeline_dir = keys.read(&keys::TIMELINE_DIR, reading::path);
+    let output_dir = keys.read(&keys::OUTPUT_DIR, reading::path);
+    let default_mode = keys.read(&keys::DEFAULT_FILTER, reading::mode);
+    let default_before = keys.read(&keys::DEFAULT_BEFORE, reading::reach);
+    let default_after = keys.read(&keys::DEFAULT_AFTER, reading::reach);
+    let max_concurrent = keys.read(&keys::MAX_CONCURRENT_EXTRACTIONS, reading::concurrency);
+    let listener_basic = keys.basic(&keys::LISTENER_AUTH_USER, &keys::LISTENER_AUTH_PASS);
+    let fileserver_basic = keys.basic(&keys::FILESERVER_AUTH_USER, &keys::FILESERVER_AUTH_PASS);
+    let listener_bearer = keys.read(&keys::LISTENER_AUTH_TOKEN, reading::token);
+    let allowed_ips = keys.read(&keys::ALLOWED_IPS, network::networks);
+    let extractor = keys.read(&keys::EXTRACTOR, reading::extractor);
+    let extractor_timeout = keys.read(&keys::EXTRACTOR_TIMEOUT, |written| reading::timeout(written, false));
+    let drain_timeout = keys.read(&keys::DRAIN_TIMEOUT, |written| reading::timeout(written, true));
+    let bind = keys.read(&keys::BIND_ADDRESS, reading::address);
+
+    let config = Config {
+        host: host?,
+        listen_port: listen_port?,
+        fileserver_port: fileserver_port?,
+        timeline_dir: timeline_dir?,
+        output_dir: output_dir?,
+        default_mode: default_mode?,
+        default_before: default_before?,
+        default_after: default_after?,
+        max_concurrent_extractions: max_concurrent?,
+        listener_auth: Auth { basic: listener_basic?, bearer: listener_bearer? },
+        fileserver_auth: Auth { basic: fileserver_basic?, bearer: None },
+        allowed_ips: allowed_ips?,
+        extractor: extractor?,
+        extractor_timeout: extractor_timeout?,
+        drain_timeout: drain_timeout?,
+        bind: bind?,
+    };
+    keys.compare(&config);
+    Some(config)
+}
+
+struct Keys<'a> {
+    written: &'a Written,
+    notes: &'a mut Notes,
+}
+
+impl Keys<'_> {
+    fn read<T>(&mut self, key: &Key, read: impl FnOnce(&ValueKind) -> Read<T>) -> Option<T> {
+        let Some(written) = self.written.get(key) else {
+            self.notes.missing.push(key.name);
+            return None;
+        };
+        match read(written) {
+            Ok(reading) => {
+                if let Some(remark) = reading.remark {
+                    self.notes.warn(key, self.written.from(key), remark);
+                }
+                Some(reading.value)
+            }
+            Err(reason) => {
+                self.notes.refuse(key, self.written.from(key), reason);
+                None
+            }
+        }
+    }
+
+    fn basic(&mut self, user_key: &Key, password_key: &Key) -> Option<Option<Credentials>> {
+        let user = self.read(user_key, reading::text);
+        let password = self.read(password_key, reading::text);
+        let (user, password) = (user?, password?);
+        if user.contains(':') {
+            let reason = "holds a colon, but HTTP Basic ends the user at the first one: nobody can log in";
+            self.notes.warn(user_key, self.written.from(user_key), reason);
+        }
+        Some(Credentials::new(user, password))
+    }
+
+    /// Values that are right alone and odd together.
+    fn compare(&mut self, config: &Config) {
+        if config.listen_port == config.fileserver_port && config.listen_port != 0 {
+            let reason =
+                format!("is {} as listen_port is: one of the services cannot start", config.listen_port);
+            self.notes.warn(&keys::FILESERVER_PORT, self.written.from(&keys::FILESERVER_PORT), reason);
+        }
+        if config.output_dir.starts_with(&config.timeline_dir) {
+            let reason = "lies in timeline_dir: extracted packets are found again by later extractions";
+            self.notes.warn(&keys::OUTPUT_DIR, self.written.from(&keys::OUTPUT_DIR), reason);
+        }
+    }
+}
