@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use config::ValueKind;
 
-use super::reading::{Read, plain, shown};
+use super::reading::{Read, Reading, shown};
 
 /// The longest name that DNS can tell (RFC 1035, section 2.3.4, as text).
 const LONGEST_NAME: usize = 253;
@@ -17,13 +17,13 @@ pub(super) fn host(written: &ValueKind) -> Read<String> {
     let ValueKind::String(text) = written else {
         return Err(format!("expected a host name or an IP address, found {}", shown(written)));
     };
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    if let Some(address) = bare.unwrap_or(text).parse::<Ipv6Addr>().ok().map(|address| address.to_string()) {
-        return plain(address);
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<Ipv6Addr>() {
+        return Ok(Reading::plain(address.to_string()));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(allowed) {
-        return plain(text.clone());
+        return Ok(Reading::plain(text.clone()));
     }
     Err(format!(
         "expected a host name or an IP address and nothing else (no http://, no port, no blank), found {}",

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use config::ValueKind;
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 
-use super::reading::{Read, plain, shown};
+use super::reading::{Read, Reading, shown};
 
 /// Bits of an IPv6 address ahead of the IPv4 address that is mapped into it (RFC 4291, section 2.5.5.2).
 const MAPPED_BITS: u8 = 96;
@@ -23,7 +23,7 @@ pub(super) fn networks(written: &ValueKind) -> Read<Vec<IpNetwork>> {
     };
     let bad: Vec<_> = entries.iter().filter(|entry| network(entry).is_none()).map(shown).collect();
     match bad.as_slice() {
-        [] => plain(entries.iter().filter_map(network).collect()),
+        [] => Ok(Reading::plain(entries.iter().filter_map(network).collect())),
         [entry] => Err(format!("entry {entry} is no IP address or network such as 10.0.0.0/8")),
         _ => Err(format!("entries {} are no IP addresses or networks such as 10.0.0.0/8", bad.join(", "))),
     }
@@ -37,7 +37,7 @@ fn network(entry: &ValueKind) -> Option<IpNetwork> {
     };
     match address.parse().ok()? {
         IpAddr::V4(address) => {
-            let prefix = length.map_or(Some(Ipv4Addr::BITS as u8), ipv4_prefix)?;
+            let prefix = length.map_or(Some(32), ipv4_prefix)?;
             let net = Ipv4Network::new(address, prefix).ok()?;
             Ipv4Network::new(net.network(), prefix).ok().map(IpNetwork::V4)
         }

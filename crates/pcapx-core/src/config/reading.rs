@@ -33,40 +33,42 @@ pub(super) struct Reading<T> {
 /// A reading, or why the value cannot be used.
 pub(super) type Read<T> = Result<Reading<T>, String>;
 
-pub(super) fn plain<T>(value: T) -> Read<T> {
-    Ok(Reading { value, remark: None })
-}
+impl<T> Reading<T> {
+    pub(super) const fn plain(value: T) -> Self {
+        Self { value, remark: None }
+    }
 
-fn remarked<T>(value: T, remark: String) -> Read<T> {
-    Ok(Reading { value, remark: Some(remark) })
+    const fn odd(value: T, remark: String) -> Self {
+        Self { value, remark: Some(remark) }
+    }
 }
 
 /// Any text, also an empty one; a number is taken as its digits.
 pub(super) fn text(written: &ValueKind) -> Read<String> {
-    as_text(written).map_or_else(|| Err(format!("expected a text, found {}", kind_of(written))), plain)
+    as_text(written).map(Reading::plain).ok_or_else(|| format!("expected a text, found {}", kind_of(written)))
 }
 
 /// A port; 0 is allowed.
 pub(super) fn port(written: &ValueKind) -> Read<u16> {
-    let refused = || format!("expected a port from 0 to 65535, found {}", shown(written));
-    let Integer { value, fraction_cut: false } = integer(written).ok_or_else(refused)? else {
-        return Err(refused());
-    };
-    plain(u16::try_from(value).map_err(|_| refused())?)
+    integer(written)
+        .filter(|number| !number.fraction_cut)
+        .and_then(|number| u16::try_from(number.value).ok())
+        .map(Reading::plain)
+        .ok_or_else(|| format!("expected a port from 0 to {}, found {}", u16::MAX, shown(written)))
 }
 
 /// Whole seconds; what is beyond a day or below zero is moved to that end, as in requests.
 pub(super) fn reach(written: &ValueKind) -> Read<Duration> {
-    let Some(Integer { value, fraction_cut }) = integer(written) else {
+    let Some(number) = integer(written) else {
         return Err(format!("expected seconds from 0 to {LONGEST_SECS}, found {}", shown(written)));
     };
-    let secs = value.clamp(0, i128::from(LONGEST_SECS)) as u64;
-    let reading = Duration::from_secs(secs);
-    if fraction_cut || i128::from(secs) != value {
-        remarked(reading, format!("{} counts as {secs} seconds", shown(written)))
+    let secs = u32::try_from(number.value.max(0)).map_or(LONGEST_SECS, |secs| secs.min(LONGEST_SECS));
+    let reach = Duration::from_secs(secs.into());
+    Ok(if number.is(secs) {
+        Reading::plain(reach)
     } else {
-        plain(reading)
-    }
+        Reading::odd(reach, format!("{} counts as {secs}", shown(written)))
+    })
 }
 
 /// Seconds with or without a fraction, at most a day, and zero only where `zero` says so.
@@ -74,51 +76,49 @@ pub(super) fn timeout(written: &ValueKind, zero: bool) -> Read<Duration> {
     let secs = match written {
         ValueKind::Float(secs) => Some(*secs),
         ValueKind::String(text) => text.trim().parse().ok(),
-        other => integer(other).map(|integer| integer.value as f64),
+        other => integer(other).map(|number| number.value as f64),
     };
     secs.and_then(|secs| Duration::try_from_secs_f64(secs).ok())
         .filter(|time| *time <= Duration::from_secs(LONGEST_SECS.into()) && (zero || !time.is_zero()))
-        .map_or_else(
-            || {
-                let least = if zero { "from 0 to" } else { "above 0, at most" };
-                Err(format!("expected seconds {least} {LONGEST_SECS}, found {}", shown(written)))
-            },
-            plain,
-        )
+        .map(Reading::plain)
+        .ok_or_else(|| {
+            let least = if zero { "from 0 to" } else { "above 0, at most" };
+            format!("expected seconds {least} {LONGEST_SECS}, found {}", shown(written))
+        })
 }
 
 /// How many extractions may run at once; what is no such number counts as 1.
-pub(super) fn concurrency(written: &ValueKind) -> Read<NonZeroUsize> {
+pub(super) fn concurrency(written: &ValueKind) -> Reading<NonZeroUsize> {
     let asked = integer(written);
-    let count = asked.as_ref().map_or(1, |asked| asked.value.clamp(1, i128::from(MOST_EXTRACTIONS)) as usize);
-    let value = NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN);
-    if asked.is_some_and(|asked| asked.value == count as i128 && !asked.fraction_cut) {
-        plain(value)
+    let count = asked.as_ref().map_or(1, |asked| {
+        u16::try_from(asked.value.max(1)).map_or(MOST_EXTRACTIONS, |count| count.min(MOST_EXTRACTIONS))
+    });
+    let value = NonZeroUsize::new(count.into()).unwrap_or(NonZeroUsize::MIN);
+    if asked.is_some_and(|asked| asked.is(count)) {
+        Reading::plain(value)
     } else {
-        remarked(value, format!("{} counts as {count}", shown(written)))
+        Reading::odd(value, format!("{} counts as {count}", shown(written)))
     }
 }
 
 /// A filter mode; what is none counts as `full`.
-pub(super) fn mode(written: &ValueKind) -> Read<Mode> {
-    let known = as_text(written).and_then(|text| text.parse().ok());
+pub(super) fn mode(written: &ValueKind) -> Reading<Mode> {
+    let known = as_text(written).and_then(|word| word.parse().ok());
     known.map_or_else(
         || {
             let modes = Mode::ALL.iter().map(Mode::to_string).collect::<Vec<_>>().join(", ");
-            remarked(Mode::Full, format!("{} counts as full: known are {modes}", shown(written)))
+            Reading::odd(Mode::Full, format!("{} counts as full: known are {modes}", shown(written)))
         },
-        plain,
+        Reading::plain,
     )
 }
 
 /// A path: anything but nothing.
 pub(super) fn path(written: &ValueKind) -> Read<PathBuf> {
     match written {
-        ValueKind::String(text) if text.trim().is_empty() => Err("expected a path, found nothing".to_owned()),
-        ValueKind::String(text) if text.contains('\0') => {
-            Err(format!("expected a path, found a NUL character in {}", shown(written)))
+        ValueKind::String(text) if !text.trim().is_empty() && !text.contains('\0') => {
+            Ok(Reading::plain(PathBuf::from(text)))
         }
-        ValueKind::String(text) => plain(PathBuf::from(text)),
         other => Err(format!("expected a path, found {}", shown(other))),
     }
 }
@@ -127,7 +127,7 @@ pub(super) fn path(written: &ValueKind) -> Read<PathBuf> {
 pub(super) fn token(written: &ValueKind) -> Read<Option<String>> {
     let token = text(written)?.value;
     if token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        plain(Some(token).filter(|token| !token.is_empty()))
+        Ok(Reading::plain(Some(token).filter(|token| !token.is_empty())))
     } else {
         Err("expected ASCII letters, digits and signs: no blank, no line end".to_owned())
     }
@@ -146,13 +146,20 @@ pub(super) fn extractor(written: &ValueKind) -> Read<ExtractorChoice> {
 fn word<T: FromStr>(written: &ValueKind, expected: &str) -> Read<T> {
     as_text(written)
         .and_then(|text| text.trim().parse().ok())
-        .map_or_else(|| Err(format!("expected {expected}, found {}", shown(written))), plain)
+        .map(Reading::plain)
+        .ok_or_else(|| format!("expected {expected}, found {}", shown(written)))
 }
 
 /// A whole number, without its fraction if it had one.
 struct Integer {
     value: i128,
     fraction_cut: bool,
+}
+
+impl Integer {
+    fn is(&self, number: impl Into<i128>) -> bool {
+        !self.fraction_cut && self.value == number.into()
+    }
 }
 
 fn integer(written: &ValueKind) -> Option<Integer> {
@@ -257,11 +264,11 @@ mod tests {
             (ValueKind::I64(360), 360, None),
             (written("0"), 0, None),
             (ValueKind::I64(86_400), 86_400, None),
-            (ValueKind::I64(86_401), 86_400, Some("86401 counts as 86400 seconds")),
-            (ValueKind::I64(-5), 0, Some("-5 counts as 0 seconds")),
-            (ValueKind::Float(1.5), 1, Some("1.5 counts as 1 seconds")),
+            (ValueKind::I64(86_401), 86_400, Some("86401 counts as 86400")),
+            (ValueKind::I64(-5), 0, Some("-5 counts as 0")),
+            (ValueKind::Float(1.5), 1, Some("1.5 counts as 1")),
             (ValueKind::Float(1e300), 86_400, None),
-            (written("-1"), 0, Some("\"-1\" counts as 0 seconds")),
+            (written("-1"), 0, Some("\"-1\" counts as 0")),
         ] {
             let reading = reach(&value).unwrap();
             assert_eq!(reading.value, Duration::from_secs(secs), "{value:?}");
@@ -316,15 +323,15 @@ mod tests {
             (ValueKind::Nil, 1, true),
             (ValueKind::Array(Vec::new()), 1, true),
         ] {
-            let reading = concurrency(&value).unwrap();
+            let reading = concurrency(&value);
             assert_eq!((reading.value.get(), reading.remark.is_some()), (count, odd), "{value:?}");
         }
     }
 
     #[test]
     fn a_token_fits_into_a_header() {
-        assert_eq!(token(&written("")), plain(None));
-        assert_eq!(token(&written("a.B-9_~+/=")), plain(Some("a.B-9_~+/=".to_owned())));
+        assert_eq!(token(&written("")), Ok(Reading::plain(None)));
+        assert_eq!(token(&written("a.B-9_~+/=")), Ok(Reading::plain(Some("a.B-9_~+/=".to_owned()))));
         for bad in ["a b", "token\n", "żeton", "\u{7f}"] {
             let told = token(&written(bad)).unwrap_err();
             assert!(!told.contains(bad), "{told}");

@@ -17,12 +17,13 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let fileserver_port = keys.read(&keys::FILESERVER_PORT, reading::port);
     let timeline_dir = keys.read(&keys::TIMELINE_DIR, reading::path);
     let output_dir = keys.read(&keys::OUTPUT_DIR, reading::path);
-    let default_mode = keys.read(&keys::DEFAULT_FILTER, reading::mode);
+    let default_mode = keys.read(&keys::DEFAULT_FILTER, |written| Ok(reading::mode(written)));
     let default_before = keys.read(&keys::DEFAULT_BEFORE, reading::reach);
     let default_after = keys.read(&keys::DEFAULT_AFTER, reading::reach);
-    let max_concurrent = keys.read(&keys::MAX_CONCURRENT_EXTRACTIONS, reading::concurrency);
-    let listener_basic = keys.basic(&keys::LISTENER_AUTH_USER, &keys::LISTENER_AUTH_PASS);
-    let fileserver_basic = keys.basic(&keys::FILESERVER_AUTH_USER, &keys::FILESERVER_AUTH_PASS);
+    let max_concurrent =
+        keys.read(&keys::MAX_CONCURRENT_EXTRACTIONS, |written| Ok(reading::concurrency(written)));
+    let listener_auth = keys.basic(&keys::LISTENER_AUTH_USER, &keys::LISTENER_AUTH_PASS);
+    let fileserver_auth = keys.basic(&keys::FILESERVER_AUTH_USER, &keys::FILESERVER_AUTH_PASS);
     let listener_bearer = keys.read(&keys::LISTENER_AUTH_TOKEN, reading::token);
     let allowed_ips = keys.read(&keys::ALLOWED_IPS, network::networks);
     let extractor = keys.read(&keys::EXTRACTOR, reading::extractor);
@@ -40,8 +41,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         default_before: default_before?,
         default_after: default_after?,
         max_concurrent_extractions: max_concurrent?,
-        listener_auth: Auth { basic: listener_basic?, bearer: listener_bearer? },
-        fileserver_auth: Auth { basic: fileserver_basic?, bearer: None },
+        listener_auth: Auth { bearer: listener_bearer?, ..listener_auth? },
+        fileserver_auth: fileserver_auth?,
         allowed_ips: allowed_ips?,
         extractor: extractor?,
         extractor_timeout: extractor_timeout?,
@@ -77,7 +78,7 @@ impl Keys<'_> {
         }
     }
 
-    fn basic(&mut self, user_key: &Key, password_key: &Key) -> Option<Option<Credentials>> {
+    fn basic(&mut self, user_key: &Key, password_key: &Key) -> Option<Auth> {
         let user = self.read(user_key, reading::text);
         let password = self.read(password_key, reading::text);
         let (user, password) = (user?, password?);
@@ -85,7 +86,7 @@ impl Keys<'_> {
             let reason = "holds a colon, but HTTP Basic ends the user at the first one: nobody can log in";
             self.notes.warn(user_key, self.written.from(user_key), reason);
         }
-        Some(Credentials::new(user, password))
+        Some(Auth { basic: Credentials::new(user, password), bearer: None })
     }
 
     /// Values that are right alone and odd together.

@@ -1,8 +1,8 @@
 //! The configuration as written: one value per key, whoever gave it.
 //!
-//! Four layers, the later over the earlier: values of the table, older keys, the file, the environment. The
-//! `config` crate lays them over each other. Only names of the table reach it, because it takes a dot or a bracket
-//! in a name for a path; and the file is parsed here, because its own JSON reader cannot tell where an error is.
+//! The `config` crate lays the environment over the file; what is still missing then is filled from older keys and
+//! from the table. Only names of the table reach that crate, because it takes a dot or a bracket in a name for a
+//! path; and the file is parsed here, because its own JSON reader cannot tell where in the file an error is.
 
 use std::ffi::OsString;
 
@@ -17,7 +17,7 @@ use super::notes::Notes;
 #[derive(Debug)]
 pub(super) struct Written(Map<String, Value>);
 
-/// Values of one origin.
+/// Values of one origin, by key.
 #[derive(Clone, Debug, Default)]
 struct Layer(Map<String, Value>);
 
@@ -32,23 +32,24 @@ impl Source for Layer {
 }
 
 impl Written {
-    /// Lays the environment over the file, and both over older keys and the table's values.
+    /// Lays the environment over the file, then fills what is missing.
     pub(super) fn merge(
         file: &serde_json::Map<String, Json>,
         environment: &[(OsString, OsString)],
         notes: &mut Notes,
     ) -> Result<Self, config::ConfigError> {
-        let given = config::Config::builder()
+        let mut values = config::Config::builder()
             .add_source(file_layer(file, notes))
             .add_source(environment_layer(environment, notes))
-            .build()?;
-        let older = older_layer(&given.collect()?, notes);
-        let all = config::Config::builder()
-            .add_source(table_layer())
-            .add_source(older)
-            .add_source(given)
-            .build()?;
-        Ok(Self(all.collect()?))
+            .build()?
+            .collect()?;
+        fill_from_older(&mut values, notes);
+        for key in KEYS.iter().filter(|key| !key.required) {
+            if let Some(default) = key.value {
+                values.entry(key.name.to_owned()).or_insert_with(|| default.value());
+            }
+        }
+        Ok(Self(values))
     }
 
     /// The value of a key.
@@ -60,11 +61,6 @@ impl Written {
     pub(super) fn from(&self, key: &Key) -> Option<String> {
         self.0.get(key.name).and_then(Value::origin).map(str::to_owned)
     }
-}
-
-fn table_layer() -> Layer {
-    let optional = KEYS.iter().filter(|key| !key.required);
-    Layer(optional.filter_map(|key| Some((key.name.to_owned(), key.value?.value()))).collect())
 }
 
 fn file_layer(file: &serde_json::Map<String, Json>, notes: &mut Notes) -> Layer {
@@ -109,22 +105,23 @@ fn environment_layer(environment: &[(OsString, OsString)], notes: &mut Notes) ->
 }
 
 /// Fills each missing key that has an older one.
-fn older_layer(given: &Map<String, Value>, notes: &mut Notes) -> Layer {
-    let mut layer = Layer::default();
+fn fill_from_older(values: &mut Map<String, Value>, notes: &mut Notes) {
     for older in KEYS {
-        let Some(value) = given.get(older.name) else { continue };
-        let fills: Vec<_> = KEYS.iter().filter(|key| key.older == Some(older.name)).collect();
-        let missing: Vec<_> = fills.iter().filter(|key| !given.contains_key(key.name)).collect();
-        if missing.is_empty() && !fills.is_empty() && !is_empty_text(&value.kind) {
-            let names = fills.iter().map(|key| key.name).collect::<Vec<_>>().join(" and ");
-            notes.warn(older, value.origin().map(str::to_owned), format!("has no effect, {names} are set"));
-        }
+        let (newer, set): (Vec<&Key>, Vec<&Key>) = KEYS
+            .iter()
+            .filter(|key| key.older == Some(older.name))
+            .partition(|key| !values.contains_key(key.name));
+        let Some(value) = values.get(older.name).cloned() else { continue };
         let origin = value.origin().unwrap_or(older.name).to_owned();
-        layer.0.extend(
-            missing.iter().map(|key| (key.name.to_owned(), Value::new(Some(&origin), value.kind.clone()))),
-        );
+        if newer.is_empty() && !set.is_empty() && !is_empty_text(&value.kind) {
+            let names = set.iter().map(|key| key.name).collect::<Vec<_>>().join(" and ");
+            let from = value.origin().map(str::to_owned);
+            notes.warn(older, from, format!("has no effect, {names} are set"));
+        }
+        for key in newer {
+            values.insert(key.name.to_owned(), Value::new(Some(&origin), value.kind.clone()));
+        }
     }
-    layer
 }
 
 fn is_empty_text(kind: &ValueKind) -> bool {
