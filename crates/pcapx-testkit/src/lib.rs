@@ -14,3 +14,6 @@
 pub mod capture;
 pub mod packet;
 pub mod process;
+pub mod strip;
+pub mod tool;
+pub mod trace;

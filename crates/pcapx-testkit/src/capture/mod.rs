@@ -25,6 +25,8 @@ pub mod link {
     pub const NULL: u32 = 0;
     /// Ethernet.
     pub const ETHERNET: u32 = 1;
+    /// PPP, the protocol number first or behind `ff 03`.
+    pub const PPP: u32 = 9;
     /// IP without a link layer.
     pub const RAW: u32 = 101;
     /// OpenBSD loopback, the family in network order.

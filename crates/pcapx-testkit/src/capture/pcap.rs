@@ -60,6 +60,11 @@ impl Pcap {
         self
     }
 
+    /// Whether time stamps are nanoseconds.
+    pub fn has_nanos(&self) -> bool {
+        self.nanos
+    }
+
     /// The 24 bytes a file begins with.
     pub fn header(&self) -> [u8; 24] {
         let magic = if self.nanos { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
