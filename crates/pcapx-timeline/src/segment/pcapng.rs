@@ -41,12 +41,19 @@ pub(crate) struct Section {
     first_interface: usize,
     /// Whether the section header was seen.
     open: bool,
+    /// Place in the file of the block that was passed over last.
+    passed_at: u64,
 }
 
 impl Section {
     /// Inside a little-endian file of one section.
     pub(crate) fn resume(&mut self) {
-        *self = Self { big_endian: false, first_interface: 0, open: true };
+        *self = Self { big_endian: false, first_interface: 0, open: true, passed_at: 0 };
+    }
+
+    /// Place in the file of the block that was passed over last, unread and perhaps reaching beyond the file's end.
+    pub(crate) fn passed_at(&self) -> u64 {
+        self.passed_at
     }
 
     /// The next packet, going past all other blocks.
@@ -86,7 +93,7 @@ impl Section {
                     | block_type::ENHANCED_PACKET
             );
             if !is_read {
-                // A block that reaches past the end of the file shows as an end there: nothing is lost by it.
+                self.passed_at = offset;
                 buffer.skip(len);
                 continue;
             }

@@ -120,10 +120,14 @@ impl SegmentReader {
                 Ok(Some(self.packet(&record)))
             }
             Step::End => {
-                // A block that is passed over unread may claim more than the file has.
-                let offset = self.buffer.offset();
-                let len = self.buffer.file().metadata()?.len();
-                self.ending = Some(if offset > len { Ending::Cut(len) } else { Ending::Whole });
+                self.ending = Some(match &self.format {
+                    Format::Pcapng(section)
+                        if self.buffer.offset() > self.buffer.file().metadata()?.len() =>
+                    {
+                        Ending::Cut(section.passed_at())
+                    }
+                    _ => Ending::Whole,
+                });
                 Ok(None)
             }
             Step::Cut => {
