@@ -170,7 +170,7 @@ impl LocalZone {
     }
 }
 
-/// The zone's name, or its rule where it has no name: `Europe/Warsaw`, `UTC`.
+/// The zone's name, for example `Europe/Warsaw`; one that comes from a rule or an unnamed file has none.
 impl fmt::Display for LocalZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.iana_name() {

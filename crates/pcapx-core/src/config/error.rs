@@ -1,6 +1,5 @@
 //! What is wrong with a configuration (errors) and what is odd about it (warnings).
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -132,12 +131,15 @@ impl fmt::Display for Warning {
 
 /// The path on one line, whatever its name holds.
 fn shown(path: &Path) -> String {
-    path.to_string_lossy()
-        .chars()
-        .map(
-            |c| if c.is_control() { Cow::from(c.escape_default().to_string()) } else { c.to_string().into() },
-        )
-        .collect()
+    let mut shown = String::new();
+    for c in path.to_string_lossy().chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 fn paths(looked_for: &[PathBuf]) -> String {

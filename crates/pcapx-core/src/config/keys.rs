@@ -10,7 +10,8 @@ pub(super) const VARIABLE_PREFIX: &str = "PCAPX_";
 /// Variables with our prefix that are no keys; whoever reads them says so in its own documentation.
 pub(super) const OTHER_VARIABLES: [&str; 3] = ["PCAPX_CONFIG", "PCAPX_LOG", "PCAPX_CAPTURES"];
 
-/// How far a misspelt name may be from the one it is taken for (1 is the same).
+/// How alike a misspelt name and the one it is taken for must be: 1 is the same, 0 has nothing in common.
+/// One slip in a word of four letters passes, another word does not.
 const SIMILARITY: f64 = 0.75;
 
 /// One key of the configuration.
