@@ -15,7 +15,7 @@
 
 use std::net::IpAddr;
 
-use crate::packet::{Network, PacketKeys, Pair, Reach};
+use crate::packet::{Network, PacketKeys, Pair, Ports, Reach};
 use pcapx_core::filter::{Dir, Expr, Family, Primitive, Scope, Transport, ipproto};
 
 /// A filter made ready for many packets.
@@ -187,16 +187,21 @@ fn ports(
         return Some(false);
     }
     match keys.ports {
-        None if keys.reach == Reach::Whole => Some(false),
-        None => None,
-        Some(pair) if keys.reach == Reach::Whole => Some(choose(dir, pair, |port| range.contains(&port))),
-        // The packet ends between its two ports.
-        Some(pair) => match (dir, range.contains(&pair.src)) {
-            (Dir::Src, answer) => Some(answer),
-            (Dir::Either, true) => Some(true),
-            (Dir::Both, false) => Some(false),
-            _ => None,
-        },
+        Ports::None => Some(false),
+        Ports::Cut => None,
+        Ports::Source(src) => of_source(dir, range.contains(&src)),
+        Ports::Both(pair) => Some(choose(dir, pair, |port| range.contains(&port))),
+    }
+}
+
+/// The answer when only the sender's half was captured and `is` is the answer for that; `None` where the other counts.
+#[inline]
+fn of_source(dir: Dir, is: bool) -> Answer {
+    match (dir, is) {
+        (Dir::Src, is) => Some(is),
+        (Dir::Either, true) => Some(true),
+        (Dir::Both, false) => Some(false),
+        _ => None,
     }
 }
 
@@ -218,10 +223,5 @@ fn addresses<T: Copy>(dir: Dir, reach: Reach, pair: Pair<T>, is: impl Fn(T) -> b
     if reach < Reach::Source {
         return None;
     }
-    match (dir, is(pair.src)) {
-        (Dir::Src, answer) => Some(answer),
-        (Dir::Either, true) => Some(true),
-        (Dir::Both, false) => Some(false),
-        _ => None,
-    }
+    of_source(dir, is(pair.src))
 }

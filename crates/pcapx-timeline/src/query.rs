@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::catalog::Catalog;
 use crate::control::{CancelToken, Progress};
-use crate::extract::{self, ExtractError, Extraction};
+use crate::extract::{self, ExtractError, Extraction, PartedExtraction, Survey};
 use pcapx_core::filter::Expr;
 use pcapx_core::window::Window;
 
@@ -88,5 +88,25 @@ impl<'c> Query<'c> {
     /// pcapng file with an interface for each, and its name ends in `.pcapng`.
     pub fn write_to(self, path: &Path) -> Result<Extraction, ExtractError> {
         extract::run(&self, path)
+    }
+
+    /// Writes the packets to files in `folder`, each within `part`: `{prefix}00001.pcap` and so on, names that sort in the
+    /// order of time.
+    ///
+    /// A packet that is larger than `part` allows has a file of its own. The files appear together when all are complete,
+    /// and take the formats of [`write_to`](Self::write_to). The folder's disk has to have room for the answer twice.
+    pub fn write_parts(
+        self,
+        folder: &Path,
+        prefix: &str,
+        part: Limits,
+    ) -> Result<PartedExtraction, ExtractError> {
+        extract::parts::run(&self, folder, prefix, part)
+    }
+
+    /// Tells which segments the query has to read.
+    pub fn survey(&self) -> Result<Survey<'c>, ExtractError> {
+        // Progress counts what is read for the answer.
+        extract::survey(&self.clone().progress(Arc::default()))
     }
 }

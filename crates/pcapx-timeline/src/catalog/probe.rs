@@ -139,3 +139,102 @@ fn chain(header: &PcapHeader, mut bytes: &[u8], first: Timestamp) -> Option<Time
     }
     if records >= CHAIN_MIN_RECORDS { latest } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::catalog::Catalog;
+    use pcapx_testkit::capture::{Packet, Pcap};
+    use proptest::prelude::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(1_772_356_200 + secs)
+    }
+
+    fn span_of(path: &Path) -> Span {
+        let catalog = Catalog::open(&[path]).unwrap();
+        span(&catalog.segments()[0], SegmentReader::open(path).unwrap()).unwrap()
+    }
+
+    /// More than [`READ_WHOLE_BYTES`], so that head and tail are all that is looked at.
+    fn large() -> Vec<Packet> {
+        (0..2000).map(|n| Packet::new(at(n), vec![n as u8; 900])).collect()
+    }
+
+    #[test]
+    fn the_last_packet_of_a_large_file_is_found_from_its_tail() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        for form in Pcap::forms() {
+            let bytes = form.encode(&large());
+            assert!(bytes.len() as u64 > READ_WHOLE_BYTES);
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(span_of(&path), Span::Packets { first: at(0), last: Some(at(1999)) });
+            // Cut inside the last record, the end is open.
+            std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+            assert_eq!(span_of(&path), Span::Packets { first: at(0), last: None });
+        }
+    }
+
+    #[test]
+    fn a_small_file_is_read_whole_whatever_its_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        let packets: Vec<_> = [5, 9, 1, 7].map(|n| Packet::new(at(n), vec![0; 60])).into();
+        Pcap::new().write(&path, &packets);
+        assert_eq!(span_of(&path), Span::Packets { first: at(1), last: Some(at(9)) });
+        Pcap::new().write(&path, &[]);
+        assert_eq!(span_of(&path), Span::Empty);
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_has_no_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap.tmp");
+        Pcap::new().write(&path, &large());
+        assert_eq!(span_of(&path), Span::Packets { first: at(0), last: None });
+    }
+
+    #[test]
+    fn a_name_is_believed_only_with_the_files_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1772356200.000000.pcap");
+        Pcap::new().write(&path, &[Packet::new(at(0), vec![0; 60])]);
+        let written = |secs: i64| {
+            let time = std::time::UNIX_EPOCH + Duration::from_secs((1_772_356_200 + secs) as u64);
+            std::fs::File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+            Catalog::open(&[path.as_path()]).unwrap().segments()[0].clone()
+        };
+        let asked = Window::new(at(1000), at(2000)).unwrap();
+        assert!(is_outside_by_name(&written(300), asked), "written from 0 to 300");
+        assert!(!is_outside_by_name(&written(1500), asked), "written from 0 to 1500");
+        assert!(
+            !is_outside_by_name(&written(-10), asked),
+            "written before its name's time: the name is wrong"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        /// Whatever packets are made of – also of bytes that look like records – the tail tells the last time or nothing.
+        #[test]
+        fn the_tail_tells_the_last_time_or_nothing(
+            sizes in prop::collection::vec(0..1500_usize, 900..1400), nanos: bool, decoy: bool,
+        ) {
+            let form = if nanos { Pcap::new().nanos() } else { Pcap::new() };
+            let record = form.encode(&[Packet::new(at(-40), vec![0; 4])])[24..].to_vec();
+            let packets: Vec<_> = sizes.iter().enumerate().map(|(n, &size)| {
+                let data = if decoy { record.iter().copied().cycle().take(size).collect() } else { vec![n as u8; size] };
+                Packet::new(at(n as i64), data)
+            }).collect();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x.pcap");
+            form.write(&path, &packets);
+            let Span::Packets { last, .. } = span_of(&path) else { panic!("no span") };
+            prop_assert!(last.is_none_or(|t| t == at(sizes.len() as i64 - 1)), "{last:?}");
+        }
+    }
+}

@@ -21,6 +21,7 @@ mod encode;
 mod error;
 mod merge;
 mod output;
+pub(crate) mod parts;
 mod resort;
 mod scan;
 
@@ -38,6 +39,7 @@ use crate::warning::Warning;
 use encode::Encoding;
 pub use error::ExtractError;
 pub use output::UNFINISHED_PREFIX;
+pub use parts::{Part, PartedExtraction};
 use pcapx_core::time::Timestamp;
 
 /// Matched bytes that a scan hands on at once.
@@ -116,6 +118,24 @@ pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractE
     }
     // A pcapng file takes every kind.
     Err(ExtractError::KindsDiffer)
+}
+
+/// The segments that a query has to read, found out without reading them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey<'c> {
+    /// Those that can have packets in the window, in the order of their first packets.
+    pub segments: Vec<&'c Segment>,
+    /// Segments that have none.
+    pub segments_skipped: u64,
+    /// Files that cannot be used.
+    pub warnings: Vec<Warning>,
+}
+
+pub(crate) fn survey<'c>(query: &Query<'c>) -> Result<Survey<'c>, ExtractError> {
+    let mut extraction = Extraction { warnings: query.catalog.warnings().to_vec(), ..Extraction::default() };
+    let segments = candidates(query, &mut extraction)?.iter().map(|c| c.segment).collect();
+    let segments_skipped = extraction.counts.segments_skipped;
+    Ok(Survey { segments, segments_skipped, warnings: extraction.warnings })
 }
 
 /// The segments to search, in the order of their first packets.

@@ -18,7 +18,7 @@ use pcapx_core::time::Timestamp;
 /// Hidden files of unfinished output begin with this, whoever left them behind.
 pub const UNFINISHED_PREFIX: &str = ".pcapx-unfinished-";
 /// Owner writes, group reads: as n2disk's files.
-const FILE_MODE: u32 = 0o640;
+pub(super) const FILE_MODE: u32 = 0o640;
 
 /// A capture file in the making. Dropped, it leaves nothing behind.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791), IPv6 (RFC 8200), ARP and RARP (RFC 826, 903), and the ports above.
 
-use super::{Network, PacketKeys, Pair, Reach, read};
+use super::{Network, PacketKeys, Pair, Ports, Reach, read};
 use pcapx_core::filter::{ethertype::ARP, ipproto};
 
 /// IPv6 extension headers that are walked over.
@@ -34,7 +34,9 @@ pub(super) fn v4(keys: &mut PacketKeys, data: &[u8], at: usize) {
     // Flags in the upper three bits, then the fragment's place: only the first fragment has ports.
     let is_later = read::u16(data, at + 6).is_some_and(|f| f & 0x1fff != 0);
     let header = read::u8(data, at).map_or(0, |b| usize::from(b & 0x0f) * 4);
-    ports(keys, protocol, is_later, data, at + header);
+    if !is_later {
+        keys.ports = ports(protocol, data, at + header);
+    }
 }
 
 /// IPv6 at `at`.
@@ -55,7 +57,9 @@ pub(super) fn v6(keys: &mut PacketKeys, data: &[u8], at: usize) {
     };
     let Some((protocol, is_later, at)) = walk(next, data, at + 40) else { return };
     keys.protocol = Some(protocol);
-    ports(keys, protocol, is_later, data, at);
+    if !is_later {
+        keys.ports = ports(protocol, data, at);
+    }
 }
 
 /// Walks extension headers from `at`: the protocol behind them, whether it is in a later fragment, and its place.
@@ -85,18 +89,15 @@ fn walk(mut next: u8, data: &[u8], mut at: usize) -> Option<(u8, bool, usize)> {
 }
 
 #[inline]
-fn ports(keys: &mut PacketKeys, protocol: u8, is_later: bool, data: &[u8], at: usize) {
-    if keys.reach < Reach::Addresses {
-        return;
+fn ports(protocol: u8, data: &[u8], at: usize) -> Ports {
+    if !matches!(protocol, ipproto::TCP | ipproto::UDP | ipproto::SCTP) {
+        return Ports::None;
     }
-    if is_later || !matches!(protocol, ipproto::TCP | ipproto::UDP | ipproto::SCTP) {
-        keys.reach = Reach::Whole;
-        return;
+    match (read::u16(data, at), read::u16(data, at + 2)) {
+        (Some(src), Some(dst)) => Ports::Both(Pair { src, dst }),
+        (Some(src), None) => Ports::Source(src),
+        (None, _) => Ports::Cut,
     }
-    let Some(src) = read::u16(data, at) else { return };
-    let dst = read::u16(data, at + 2);
-    keys.ports = Some(Pair { src, dst: dst.unwrap_or_default() });
-    keys.reach = if dst.is_some() { Reach::Whole } else { Reach::SourcePort };
 }
 
 /// ARP or RARP at `at`: as for tcpdump, the addresses are read as if they were IPv4 behind Ethernet addresses.
@@ -108,6 +109,6 @@ pub(super) fn arp(keys: &mut PacketKeys, ethertype: u16, data: &[u8], at: usize)
     keys.reach = match (src, dst) {
         (None, _) => Reach::Link,
         (_, None) => Reach::Source,
-        _ => Reach::Whole,
+        _ => Reach::Addresses,
     };
 }

@@ -36,8 +36,8 @@ pub struct PacketKeys {
     pub protocol: Option<u8>,
     /// IPv6: what the fixed header says follows it, an extension header or the protocol.
     pub next_header: Option<u8>,
-    /// Ports of TCP, UDP and SCTP; `None` in later fragments, which have none.
-    pub ports: Option<Pair<u16>>,
+    /// Ports of TCP, UDP and SCTP.
+    pub ports: Ports,
     /// How far the captured bytes reach.
     pub reach: Reach,
     /// VLAN identifiers, outermost first; `vlan_count` of them are set.
@@ -71,6 +71,20 @@ pub enum Network {
     Rarp(Pair<u32>),
 }
 
+/// The ports, as far as they were captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// There are none: another protocol, or a later fragment.
+    #[default]
+    None,
+    /// The packet has them, its captured bytes end before.
+    Cut,
+    /// The captured bytes end behind the sender's.
+    Source(u16),
+    /// Both.
+    Both(Pair<u16>),
+}
+
 /// How far the captured bytes of a packet reach, in the order of the headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
@@ -83,12 +97,8 @@ pub enum Reach {
     Protocol,
     /// The sender's network address.
     Source,
-    /// Both network addresses.
+    /// Both network addresses, or all there is of another protocol.
     Addresses,
-    /// The sender's port.
-    SourcePort,
-    /// Everything there is to ask for.
-    Whole,
 }
 
 impl PacketKeys {
