@@ -1,0 +1,105 @@
+//! The gates in front of the files, in order; the first that fails answers.
+//!
+//! 1. `/healthz` answers `ok` to everybody, without credentials and from any address. A file of that name in the
+//!    folder cannot be downloaded.
+//! 2. Credentials: 401 `Unauthorized`.
+//! 3. The peer's address: 403 `Forbidden`.
+//! 4. The method, GET or HEAD: 405 `Method Not Allowed`.
+//! 5. The path: 404 `Not Found` for names that are never served, 403 `Directory listing disabled` for directories.
+
+use std::sync::Arc;
+
+use hyper::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Method, StatusCode};
+use pcapx_core::config::Config;
+use pcapx_http::{Allowlist, Authenticator, Context, Handler, Identity, Reply, Request, reply};
+
+use crate::answer::{Question, answer, not_found};
+use crate::folder::Folder;
+use crate::requested::Requested;
+
+/// The realm that browsers show.
+const REALM: &str = "pcap-files";
+/// The path that tells whether the service lives.
+const HEALTH_PATH: &str = "/healthz";
+
+/// Answers requests for files.
+#[derive(Debug)]
+pub(crate) struct FileService {
+    folder: Arc<Folder>,
+    door: Authenticator,
+    allowlist: Allowlist,
+}
+
+impl FileService {
+    pub(crate) fn new(config: &Config) -> Self {
+        FileService {
+            folder: Arc::new(Folder::new(config.output_dir.clone())),
+            door: Authenticator::new(&config.fileserver_auth, REALM),
+            allowlist: Allowlist::new(&config.allowed_ips),
+        }
+    }
+
+    async fn reply(&self, request: Request, context: &Context) -> Reply {
+        if request.uri().path() == HEALTH_PATH {
+            return if is_reading(request.method()) {
+                reply::text(StatusCode::OK, "ok")
+            } else {
+                not_allowed()
+            };
+        }
+        match self.door.check(request.headers()) {
+            Ok(Identity::Anonymous) => {}
+            Ok(identity) => context.note("user", identity),
+            Err(denied) => {
+                context.note("denied", &denied);
+                return denied.reply();
+            }
+        }
+        if !self.allowlist.allows(context.peer()) {
+            context.note("denied", "address");
+            return reply::text(StatusCode::FORBIDDEN, "Forbidden");
+        }
+        if !is_reading(request.method()) {
+            return not_allowed();
+        }
+        let (path, as_directory) = match Requested::parse(request.uri().path()) {
+            None => return not_found(),
+            Some(Requested::Root) => {
+                return reply::text(StatusCode::FORBIDDEN, "Directory listing disabled");
+            }
+            Some(Requested::Below { path, as_directory }) => (path, as_directory),
+        };
+        let (head, _) = request.into_parts();
+        let question = Question { method: head.method, headers: head.headers };
+        let (folder, noted) = (Arc::clone(&self.folder), context.clone());
+        let answered =
+            tokio::task::spawn_blocking(move || answer(&folder, &path, as_directory, &question, &noted));
+        match answered.await.map_err(std::io::Error::other).flatten() {
+            Ok(reply) => reply,
+            Err(error) => {
+                context.note("error", error);
+                reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+        }
+    }
+}
+
+impl Handler for FileService {
+    async fn handle(&self, request: Request, context: Context) -> Reply {
+        let mut reply = self.reply(request, &context).await;
+        // No browser shall guess a page out of captured bytes.
+        reply.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        reply
+    }
+}
+
+fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn not_allowed() -> Reply {
+    let mut reply = reply::text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    reply
+}
