@@ -351,8 +351,8 @@ fn a_list_of_hundreds_is_cut_and_said_to_be() {
     assert_eq!(
         told,
         [
-            "clientIp: only the first 64 entries of the list are used",
-            "serverPort: only the first 64 entries of the list are used",
+            "clientIp: the list is too long, at most 64 of its entries are used",
+            "serverPort: the list is too long, at most 64 of its entries are used",
         ]
     );
 }

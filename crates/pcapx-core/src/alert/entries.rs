@@ -9,6 +9,10 @@ use super::refusal::RefusalReason;
 /// Different entries of one list that are used. A filter with some hundred terms still compiles in libpcap.
 const LIST_LIMIT: usize = 64;
 
+/// Entries of one list that are looked at, those that repeat or are unusable included: an alert of nothing but commas
+/// costs no more than that.
+const EXAMINED_LIMIT: usize = 4096;
+
 /// Lists and objects within each other that are followed; senders have two: a list of objects, an object with a list.
 const NESTING_LIMIT: usize = 4;
 
@@ -34,18 +38,20 @@ pub(super) fn collect<T: PartialEq>(
     let mut found = Vec::new();
     let mut refused = None;
     let mut too_many = None;
+    let mut examined = 0;
     let _ = each(value, keys, 0, &mut |text| {
+        examined += 1;
         match read(text) {
             Ok(Some(entry)) if found.contains(&entry) => {}
-            Ok(Some(_)) if found.len() == LIST_LIMIT => {
-                too_many = Some(RefusalReason::TooMany { limit: LIST_LIMIT });
-                return ControlFlow::Break(());
-            }
-            Ok(Some(entry)) => found.push(entry),
+            Ok(Some(entry)) if found.len() < LIST_LIMIT => found.push(entry),
+            Ok(Some(_)) => too_many = Some(RefusalReason::TooMany { limit: LIST_LIMIT }),
             Ok(None) => {}
             Err(reason) => refused = refused.take().or(Some(reason)),
         }
-        ControlFlow::Continue(())
+        if examined == EXAMINED_LIMIT {
+            too_many = Some(RefusalReason::TooMany { limit: LIST_LIMIT });
+        }
+        if too_many.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     reasons.extend(refused);
     reasons.extend(too_many);
@@ -155,6 +161,10 @@ mod tests {
         let list: Vec<_> = (0..64).chain(0..64).map(|n| n.to_string()).collect();
         let (found, reasons) = words(&json!(list));
         assert_eq!((found.len(), reasons), (64, vec![]));
+        assert_eq!(
+            words(&json!(vec!["a"; 4096])),
+            (vec!["a".to_owned()], vec![RefusalReason::TooMany { limit: 64 }])
+        );
         let list: Vec<_> = (0..65).map(|n| n.to_string()).collect();
         let (found, reasons) = words(&json!(list.join(",")));
         assert_eq!(found, list[..64]);

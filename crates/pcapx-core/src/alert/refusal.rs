@@ -33,10 +33,10 @@ pub enum RefusalReason {
     /// In no known form, or not within the years 1678 to 2261.
     #[error("{0} is not a time from 1678 to 2261")]
     NotATime(Excerpt),
-    /// A list with more different entries than a filter can sensibly hold; the first ones were used.
-    #[error("only the first {limit} entries of the list are used")]
+    /// A list with more entries than a filter can sensibly hold; the first ones were used.
+    #[error("the list is too long, at most {limit} of its entries are used")]
     TooMany {
-        /// Entries used.
+        /// Different entries that are used.
         limit: usize,
     },
 }
