@@ -1,3 +1,59 @@
 //! Webhook service: an alert goes in, a link to its packets comes out.
+//!
+//! ```text
+//! POST ─► gate ─► job (own task, one of max_concurrent_extractions)
+//!                  │  alert ─► filter + window ─► extractor ─► output_dir/*.pcap
+//!         200 ◄────┴─ outcome: link │ NO BPF FILTER │ ERROR: …
+//! ```
+//!
+//! What must hold: a client cannot end a job, keep its permit, or get past a gate; every failure is answered with a
+//! text that begins with `ERROR:`; no text for clients names a path; nothing a client sent reaches a log line raw; no
+//! process and no hidden file is left behind when a job or the service ends.
 
-fn main() {}
+mod cancel;
+mod check;
+mod cli;
+mod evidence;
+mod extractor;
+mod gate;
+mod job;
+mod journal;
+mod outcome;
+mod query;
+mod refusal;
+mod service;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use env_logger::Env;
+use pcapx_core::config::Config;
+
+/// The configuration cannot be used.
+const EXIT_CONFIG: u8 = 1;
+/// The configuration is fine, but the service cannot work here.
+const EXIT_SERVICE: u8 = 3;
+
+fn main() -> ExitCode {
+    let options = cli::Options::parse();
+    env_logger::Builder::from_env(Env::new().filter_or("PCAPX_LOG", "info")).init();
+    pcapx_http::log_panics();
+    let loaded = match Config::load(options.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("pcapx-listener: {error}");
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    for warning in &loaded.warnings {
+        log::warn!("config: {warning}");
+    }
+    let works = if options.check {
+        check::report(&loaded)
+    } else {
+        log::info!("configuration: {}", loaded.path.display());
+        service::run(&loaded.config).inspect_err(|error| eprintln!("pcapx-listener: {error}")).is_ok()
+    };
+    if works { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SERVICE) }
+}

@@ -1,0 +1,51 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// What stands under the options in `--help`.
+const MORE: &str = "\
+Exit codes:
+  0  stopped on request, or --check found nothing wrong
+  1  the configuration cannot be used
+  2  the command line cannot be used
+  3  the service cannot work: output_dir, port, extractor or timeline
+
+Environment:
+  PCAPX_CONFIG  the configuration file, where --config is not given
+  PCAPX_<KEY>   overrides a key of the configuration, for example PCAPX_LISTEN_PORT=9999
+  PCAPX_LOG     what is logged to stderr: error, warn, info (default), debug
+
+SIGTERM or SIGINT stops the service: running extractions get drain_timeout to finish. A second signal ends at once.
+
+Examples:
+  pcapx-listener --config config/config.json
+  pcapx-listener --config /etc/pcapx/config.json --check
+  curl http://127.0.0.1:8888/
+  curl -d '{\"id\": \"1\", \"clientIp\": \"10.0.0.10\"}' 'http://127.0.0.1:8888/extract?filter=full&before=60'";
+
+/// Waits for alerts over HTTP, cuts their packets out of the rolling capture and answers with a link.
+#[derive(Debug, Parser)]
+#[command(name = "pcapx-listener", version, after_help = MORE)]
+pub(crate) struct Options {
+    /// The configuration file [default: config/config.json, else /etc/pcapx/config.json]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Check configuration, folders and extractor, say what was found, and end
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,154 @@
+//! The output folder: where evidence is made under a hidden name and shown under its own.
+//!
+//! ```text
+//! .pcapx-listener-<pid>-<n>-<stem>.pcap  ── sync, chmod 0640, rename, sync the folder ──►  <stem>.pcap
+//! ```
+//!
+//! The fileserver reads the same folder and never serves hidden names, so nobody downloads half a file. A
+//! hidden file lives as long as its [`Hidden`] guard; what a crash leaves behind is removed at the next start.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pcapx_timeline::extract::UNFINISHED_PREFIX;
+
+/// How the hidden names of this service begin.
+const HIDDEN_PREFIX: &str = ".pcapx-listener-";
+/// Hidden names that a crash can leave behind: those of this service, and those of a query of the timeline.
+const STALE_PREFIXES: [&str; 2] = [HIDDEN_PREFIX, UNFINISHED_PREFIX];
+/// Owner writes, the group – the fileserver – reads.
+const FILE_MODE: u32 = 0o640;
+/// The same for the folder.
+const FOLDER_MODE: u32 = 0o750;
+
+/// The output folder, which this service alone writes.
+#[derive(Debug)]
+pub(crate) struct EvidenceFolder {
+    path: PathBuf,
+    serial: AtomicU64,
+}
+
+/// A file that nobody shall see yet; removed when dropped, whether or not it came into being.
+#[derive(Debug)]
+pub(crate) struct Hidden {
+    path: PathBuf,
+}
+
+impl EvidenceFolder {
+    /// Creates the folder when it is not there, and clears away hidden files of an earlier run.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
+        let stale = sweep(path)?;
+        if stale > 0 {
+            log::info!("output_dir: removed {stale} unfinished files of an earlier run");
+        }
+        Ok(Self { path: path.to_owned(), serial: AtomicU64::new(0) })
+    }
+
+    /// Where the published file `name` is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A hidden name for the evidence called `stem`, not used before by this process.
+    pub(crate) fn hidden(&self, stem: &str) -> Hidden {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{HIDDEN_PREFIX}{}-{serial}-{stem}.pcap", std::process::id());
+        Hidden { path: self.path.join(name) }
+    }
+
+    /// Gives `hidden` its final `name`, replacing an older file of that name in one step.
+    pub(crate) fn publish(&self, hidden: &Hidden, name: &str) -> io::Result<()> {
+        let file = File::open(&hidden.path)?;
+        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+        file.sync_all()?;
+        fs::rename(&hidden.path, self.path.join(name))?;
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Hidden {
+    /// Where the file is to be written.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => log::warn!("cannot remove {}: {error}", self.path.display()),
+        }
+    }
+}
+
+fn sweep(folder: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let stale = STALE_PREFIXES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        if stale && !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_folder_is_made_and_old_hidden_files_go() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("storage/alerts");
+        EvidenceFolder::open(&path).unwrap();
+        for name in
+            [".pcapx-listener-1-0-x.pcap", ".pcapx-unfinished-Ab3", ".other.pcap", "20260301_091112_a.pcap"]
+        {
+            fs::write(path.join(name), b"x").unwrap();
+        }
+        EvidenceFolder::open(&path).unwrap();
+        assert_eq!(names(&path), [".other.pcap", "20260301_091112_a.pcap"]);
+    }
+
+    #[test]
+    fn published_in_one_step_with_the_group_s_right_to_read() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = EvidenceFolder::open(root.path()).unwrap();
+        fs::write(root.path().join("a.pcap"), b"old").unwrap();
+        let hidden = folder.hidden("a");
+        fs::write(hidden.path(), b"new").unwrap();
+        folder.publish(&hidden, "a.pcap").unwrap();
+        drop(hidden);
+        assert_eq!(names(root.path()), ["a.pcap"]);
+        assert_eq!(fs::read(root.path().join("a.pcap")).unwrap(), b"new");
+        let mode = fs::metadata(root.path().join("a.pcap")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn an_unpublished_file_goes_with_its_guard() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = EvidenceFolder::open(root.path()).unwrap();
+        let (one, other) = (folder.hidden("a"), folder.hidden("a"));
+        assert_ne!(one.path(), other.path());
+        fs::write(one.path(), b"half").unwrap();
+        drop((one, other));
+        assert!(names(root.path()).is_empty());
+    }
+}

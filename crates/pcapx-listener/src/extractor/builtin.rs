@@ -1,0 +1,88 @@
+//! The built-in extractor: a query of the timeline on a blocking thread.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pcapx_http::LogValue;
+use pcapx_timeline::catalog::Catalog;
+use pcapx_timeline::control::CancelToken;
+use pcapx_timeline::extract::{ExtractError, Extraction};
+use pcapx_timeline::warning::Warning;
+
+use super::{Cut, CutError, Haul};
+use crate::cancel::Cancel;
+use crate::evidence::EvidenceFolder;
+
+/// Warnings of one extraction that are logged one by one; a folder of foreign files would give thousands.
+const LOGGED_WARNINGS: usize = 8;
+/// How long a cancelled query may take to end. It looks at its token many times a second.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// Bytes of a warning that reach the log: a path and a sentence.
+const WARNING_BOUND_BYTES: usize = 500;
+
+/// Our own extractor.
+#[derive(Debug)]
+pub(crate) struct Builtin {
+    /// The rolling capture.
+    pub(super) timeline: PathBuf,
+    /// How long one extraction may take.
+    pub(super) limit: Duration,
+    /// Where the file goes.
+    pub(super) evidence: Arc<EvidenceFolder>,
+}
+
+impl Builtin {
+    /// Queries the timeline for `cut`; the file is published by the query itself.
+    pub(super) async fn cut(&self, cut: &Cut, mut cancel: Cancel) -> Result<Haul, CutError> {
+        let token = CancelToken::with_deadline(Instant::now() + self.limit);
+        let (timeline, output) = (self.timeline.clone(), self.evidence.path(&format!("{}.pcap", cut.stem)));
+        let (cut, asked) = (cut.clone(), token.clone());
+        let mut query = tokio::task::spawn_blocking(move || search(&timeline, cut, asked, &output));
+        let ended = tokio::select! {
+            biased;
+            ended = &mut query => ended,
+            () = cancel.requested() => {
+                token.cancel();
+                tokio::time::timeout(CANCEL_GRACE, query).await.map_err(|_| CutError::Cancelled)?
+            }
+        };
+        // A panic of the query has been logged where it happened.
+        ended.map_err(|error| CutError::Failed(error.to_string()))?
+    }
+}
+
+fn search(timeline: &Path, cut: Cut, token: CancelToken, output: &Path) -> Result<Haul, CutError> {
+    let catalog = Catalog::open(&[timeline]).map_err(|error| CutError::Failed(error.to_string()))?;
+    let extraction =
+        catalog.query(Some(cut.filter), cut.window).cancel(token).write_to(output).map_err(|error| {
+            match error {
+                ExtractError::Cancelled => CutError::Cancelled,
+                ExtractError::DeadlinePassed => CutError::TimedOut,
+                error => CutError::Failed(error.to_string()),
+            }
+        })?;
+    log_warnings(&extraction.warnings);
+    Ok(haul(&extraction))
+}
+
+fn haul(extraction: &Extraction) -> Haul {
+    let counts = extraction.counts;
+    let name = extraction.output.as_ref().and_then(|path| path.file_name());
+    let file = name.map(|name| name.to_string_lossy().into_owned());
+    Haul {
+        bytes: file.as_ref().map(|_| counts.bytes_written),
+        file,
+        packets: Some(counts.packets_matched),
+        segments: Some(counts.segments),
+    }
+}
+
+fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings.iter().take(LOGGED_WARNINGS) {
+        log::warn!("timeline: {}", LogValue::new(&warning.to_string()).bounded(WARNING_BOUND_BYTES));
+    }
+    if warnings.len() > LOGGED_WARNINGS {
+        log::warn!("timeline: {} more files have warnings", warnings.len() - LOGGED_WARNINGS);
+    }
+}

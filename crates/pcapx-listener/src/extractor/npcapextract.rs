@@ -1,0 +1,122 @@
+//! The external extractor: ntop's npcapextract, or whatever stands under that name on `PATH`.
+//!
+//! ```text
+//! npcapextract -t TIMELINE -b "YYYY-MM-DD HH:MM:SS" -e "YYYY-MM-DD HH:MM:SS" -f FILTER -o OUTPUT
+//! ```
+//!
+//! The arguments are passed as a vector, never through a shell. Times are local and whole seconds: the begin is
+//! rounded down, the end up, so that no packet of the window is lost to the missing fraction. Success is exit
+//! status 0 with a file at OUTPUT; a file of size 0 means that nothing matched. OUTPUT is a hidden name.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcapx_core::local::LocalZone;
+use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
+use pcapx_http::LogValue;
+
+use super::child::{self, Ending};
+use super::{Cut, CutError, Haul};
+use crate::cancel::Cancel;
+use crate::evidence::EvidenceFolder;
+
+/// The program's name.
+pub(super) const PROGRAM: &str = "npcapextract";
+/// The environment variables of our own configuration, secrets among them, which the program has no use for.
+const OWN_VARIABLES: &str = "PCAPX_";
+
+/// npcapextract, found and ready to run.
+#[derive(Debug)]
+pub(crate) struct Npcapextract {
+    /// Where the program is.
+    pub(super) program: PathBuf,
+    /// The rolling capture.
+    pub(super) timeline: PathBuf,
+    /// How long one run may take.
+    pub(super) limit: Duration,
+    /// The zone its times are in.
+    pub(super) zone: LocalZone,
+    /// Where the file goes.
+    pub(super) evidence: Arc<EvidenceFolder>,
+}
+
+impl Npcapextract {
+    /// Runs the program for `cut` and publishes its file.
+    pub(super) async fn cut(&self, cut: &Cut, cancel: Cancel) -> Result<Haul, CutError> {
+        let hidden = self.evidence.hidden(&cut.stem);
+        let mut command = Command::new(&self.program);
+        command.args(self.arguments(cut, hidden.path()));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(OWN_VARIABLES) {
+                command.env_remove(name);
+            }
+        }
+
+        let run = child::run(command, self.limit, cancel)
+            .await
+            .map_err(|error| CutError::Failed(format!("cannot run {}: {error}", self.program.display())))?;
+        match run.ending {
+            Ending::TimedOut => return Err(CutError::TimedOut),
+            Ending::Cancelled => return Err(CutError::Cancelled),
+            Ending::Exited(status) if status.success() => {}
+            Ending::Exited(status) => {
+                let said = LogValue::new(&run.stderr).bounded(run.stderr.len());
+                return Err(CutError::Failed(format!("{status}, stderr: {said}")));
+            }
+        }
+
+        let (name, evidence) = (format!("{}.pcap", cut.stem), Arc::clone(&self.evidence));
+        let published = tokio::task::spawn_blocking(move || match fs::symlink_metadata(hidden.path()) {
+            Ok(file) if !file.is_file() => Err("left no regular file".to_owned()),
+            Ok(file) if file.len() == 0 => Ok(None),
+            Ok(file) => match evidence.publish(&hidden, &name) {
+                Ok(()) => Ok(Some((name, file.len()))),
+                Err(error) => Err(format!("its file cannot be published: {error}")),
+            },
+            Err(error) => Err(format!("exit status 0, but no file: {error}")),
+        });
+        let published = published.await.map_err(|error| CutError::Failed(error.to_string()))?;
+        let published = published.map_err(CutError::Failed)?;
+        let (file, bytes) = published.unzip();
+        Ok(Haul { file, bytes, packets: None, segments: None })
+    }
+
+    fn arguments(&self, cut: &Cut, output: &Path) -> [OsString; 10] {
+        let (begin, end) = (cut.window.start(), rounded_up(cut.window.end()));
+        [
+            "-t".into(),
+            self.timeline.clone().into(),
+            "-b".into(),
+            self.zone.spoken(begin).into(),
+            "-e".into(),
+            self.zone.spoken(end).into(),
+            "-f".into(),
+            cut.filter.to_string().into(),
+            "-o".into(),
+            output.into(),
+        ]
+    }
+}
+
+fn rounded_up(at: Timestamp) -> Timestamp {
+    if at.subsec_nanos() == 0 {
+        at
+    } else {
+        Timestamp::from_nanos(at.as_nanos().saturating_add(NANOS_PER_SEC))
+    }
+}
+
+/// The first executable file of the program's name in the folders of `path`, which has the form of `PATH`.
+pub(super) fn find(path: Option<&OsStr>) -> Option<PathBuf> {
+    std::env::split_paths(path?).map(|folder| folder.join(PROGRAM)).find_map(|program| {
+        let found = fs::metadata(&program).ok()?;
+        let runs = found.is_file() && found.permissions().mode() & 0o111 != 0;
+        // A relative folder on PATH must not change its meaning with the working directory later on.
+        if runs { std::path::absolute(program).ok() } else { None }
+    })
+}

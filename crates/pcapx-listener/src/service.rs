@@ -1,0 +1,112 @@
+//! The service from start to stop.
+//!
+//! ```text
+//! SIGTERM ─► no new requests ─ running jobs ─► drain_timeout ─► jobs cancelled ─ answers ─ clean-up ─► exit 0
+//! ```
+//!
+//! A job that the client has left is waited for like any other.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcapx_core::config::Config;
+use pcapx_core::local::LocalZone;
+use pcapx_http::{BindError, Limits, Server, Stop};
+use rustix::fs::Mode;
+use tokio::time;
+
+use crate::evidence::EvidenceFolder;
+use crate::extractor::{Choice, ChoiceError};
+use crate::gate::Gates;
+use crate::job::Jobs;
+
+/// Files and folders that this process and its children make are never for everybody.
+const UMASK: u32 = 0o027;
+/// How long a cancelled job's answer may take to reach its client.
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
+/// How long cancelled jobs may take to clean up after that: longer than a killed child is waited for.
+const CLEAN_UP_GRACE: Duration = Duration::from_secs(6);
+/// Blocking threads beside the jobs': names are resolved and files published on them for a moment.
+const SPARE_BLOCKING_THREADS: usize = 4;
+
+/// Why the service did not come up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The output folder is of no use.
+    #[error("output_dir: {}: {source}", .path.display())]
+    OutputDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The extractor is not there.
+    #[error(transparent)]
+    Extractor(#[from] ChoiceError),
+    /// The port is taken or not allowed.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system has no threads or no signal handlers for us.
+    #[error("the system refuses what every service needs: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Serves until a signal asks to stop.
+pub(crate) fn run(config: &Config) -> Result<(), StartError> {
+    rustix::process::umask(Mode::from_raw_mode(UMASK));
+    let choice = Choice::make(config)?;
+    let evidence = EvidenceFolder::open(&config.output_dir)
+        .map_err(|source| StartError::OutputDir { path: config.output_dir.clone(), source })?;
+    log::info!("extractor: {choice}");
+    // The recorder may come up later, so a missing timeline does not keep the service down.
+    if let Err(error) = fs::read_dir(&config.timeline_dir) {
+        log::warn!("timeline_dir: {}: {error}", config.timeline_dir.display());
+    }
+    let zone = LocalZone::system();
+    let extractor = choice.build(config, &zone, Arc::new(evidence));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(config.max_concurrent_extractions.get() + SPARE_BLOCKING_THREADS)
+        .build()?;
+    let served = runtime.block_on(serve(config, Jobs::new(config, zone, extractor)));
+    // A job stuck in the kernel must not keep the process from ending.
+    runtime.shutdown_timeout(Duration::ZERO);
+    served
+}
+
+async fn serve(config: &Config, jobs: Arc<Jobs>) -> Result<(), StartError> {
+    let stop = Stop::on_signals()?;
+    let server = Server::bind(SocketAddr::new(config.bind, config.listen_port), Limits::default())?;
+    log::info!(
+        "listening on {}, authentication {}, at most {} extractions at a time",
+        server.local_addr(),
+        config.listener_auth,
+        config.max_concurrent_extractions
+    );
+    server.announce("pcapx-listener");
+
+    let canceller = tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), stop.clone(), config.drain_timeout));
+    let gates = Gates::new(config, Arc::clone(&jobs));
+    let drained = server.run(gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
+    if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {
+        log::error!("stopping: a job does not end and is left alone");
+    }
+    canceller.abort();
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Asks jobs to end when the drain time is over, or at once when somebody insists.
+async fn cancel_late_jobs(jobs: Arc<Jobs>, stop: Stop, drain: Duration) {
+    stop.requested().await;
+    tokio::select! {
+        () = time::sleep(drain) => {}
+        () = stop.aborted() => {}
+    }
+    jobs.cancel();
+}
