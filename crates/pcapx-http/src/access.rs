@@ -17,7 +17,7 @@ enum End {
     Cut,
     /// The body could not be produced to its end.
     Failed,
-    /// The client went away before there was an answer.
+    /// The connection was cut before there was an answer.
     Unanswered,
 }
 

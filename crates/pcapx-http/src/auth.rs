@@ -147,3 +147,97 @@ fn same(presented: &[u8], wanted: &[u8]) -> Choice {
     }
     same
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderName;
+    use pcapx_core::config::Credentials;
+
+    const CHALLENGE: &str = "Basic realm=\"pcap-files\"";
+
+    fn auth(user: &str, password: &str, bearer: Option<&str>) -> Auth {
+        Auth {
+            basic: Credentials::new(user.to_owned(), password.to_owned()),
+            bearer: bearer.map(str::to_owned),
+        }
+    }
+
+    fn basic(user: &str, password: &str) -> String {
+        http_auth_basic::Credentials::new(user, password).as_http_header()
+    }
+
+    fn check(auth: &Auth, values: &[&[u8]]) -> Result<Identity, Denied> {
+        let values = values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()));
+        let headers: HeaderMap = values.collect::<Vec<(HeaderName, HeaderValue)>>().into_iter().collect();
+        Authenticator::new(auth, "pcap-files").check(&headers)
+    }
+
+    #[test]
+    fn nothing_is_asked_when_nothing_is_set() {
+        assert_eq!(check(&auth("", "", None), &[]).unwrap(), Identity::Anonymous);
+        assert_eq!(check(&auth("", "", None), &[b"Basic !!"]).unwrap(), Identity::Anonymous);
+    }
+
+    #[test]
+    fn the_right_credentials_pass() {
+        let user = |name: &str| Identity::User(name.to_owned());
+        let both = auth("sycope", "pass:word", Some("t0ken"));
+        for (auth, value, identity) in [
+            (&both, basic("sycope", "pass:word"), user("sycope")),
+            (&both, basic("sycope", "pass:word").replace("Basic", "bAsIc"), user("sycope")),
+            (&both, basic("sycope", "pass:word").replace("Basic ", "Basic  "), user("sycope")),
+            (&both, "Bearer t0ken".to_owned(), Identity::Token),
+            (&both, "bearer t0ken".to_owned(), Identity::Token),
+            (&auth("only-user", "", None), basic("only-user", ""), user("only-user")),
+            (&auth("", "only-pass", None), basic("", "only-pass"), user("")),
+            (&auth("łoś", "żółw", None), basic("łoś", "żółw"), user("łoś")),
+            (&auth("", "", Some("t0ken")), "Bearer t0ken".to_owned(), Identity::Token),
+        ] {
+            assert_eq!(check(auth, &[value.as_bytes()]).unwrap(), identity, "{value}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let both = auth("sycope", "secret", None);
+        let right = basic("sycope", "secret");
+        for (auth, values, why) in [
+            (&both, vec![], "no credentials"),
+            (&both, vec![right.as_bytes(), right.as_bytes()], "several Authorization headers"),
+            (&both, vec![basic("sycope", "secreT").as_bytes()], "wrong credentials"),
+            (&both, vec![basic("sycope", "secretsecret").as_bytes()], "wrong credentials"),
+            (&both, vec![basic("sycope", "secre").as_bytes()], "wrong credentials"),
+            (&both, vec![basic("sycope", "").as_bytes()], "wrong credentials"),
+            (&both, vec![basic("", "secret").as_bytes()], "wrong credentials"),
+            (&both, vec![basic("sycope:secret", "").as_bytes()], "wrong credentials"),
+            (&auth("only-user", "", None), vec![basic("only-user", "x").as_bytes()], "wrong credentials"),
+            (&auth("", "only-pass", None), vec![basic("x", "only-pass").as_bytes()], "wrong credentials"),
+            (&both, vec![b"Basic ***"], "broken credentials"),
+            (&both, vec![b"Basic c3ljb3Bl"], "broken credentials"), // no colon
+            (&both, vec![b"Basic //79Og=="], "broken credentials"), // not UTF-8
+            (&both, vec![b"Basic"], "broken credentials"),
+            (&both, vec![b"Basic "], "broken credentials"),
+            (&both, vec![b"\xff\xfe"], "broken credentials"),
+            (&both, vec![b""], "broken credentials"),
+            (&both, vec![b"Digest username=sycope"], "wrong scheme"),
+            (&both, vec![b"Bearer secret"], "wrong scheme"),
+            (&both, vec![right.replace("Basic ", "Basic").as_bytes()], "broken credentials"),
+            (&auth("", "", Some("t0ken")), vec![b"Bearer t0kem"], "wrong credentials"),
+            (&auth("", "", Some("t0ken")), vec![right.as_bytes()], "wrong scheme"),
+        ] {
+            let denied = check(auth, &values).unwrap_err();
+            assert_eq!(denied.to_string(), why, "{values:?}");
+            let reply = denied.reply();
+            assert_eq!(reply.status(), 401);
+            assert_eq!(reply.headers()[WWW_AUTHENTICATE], CHALLENGE);
+        }
+    }
+
+    #[test]
+    fn bearer_is_offered_beside_basic_where_it_is_taken() {
+        let reply = check(&auth("u", "p", Some("t")), &[]).unwrap_err().reply();
+        let offered: Vec<_> = reply.headers().get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(offered, [CHALLENGE, "Bearer realm=\"pcap-files\""]);
+    }
+}

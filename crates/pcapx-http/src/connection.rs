@@ -21,12 +21,15 @@ use crate::slots::{Place, Slot};
 use crate::stream::Stream;
 use crate::{Context, Limits, Reply, Request, RequestBody, Stop, reply};
 
-/// Read and write buffer of a connection: the longest request head, and what is written ahead of the socket.
+/// The longest request head; beyond it hyper answers 431.
+const HEAD_BYTES: usize = 32 << 10;
+/// Read and write buffer of a connection; what a handler's body yields is written before more is asked for.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// Answers requests.
 ///
-/// The future is dropped when the client is gone; a panic in it answers 500 `Internal Server Error`.
+/// A client that is gone does not end the future; only the end of the drain time drops it. A panic in it answers 500
+/// `Internal Server Error`.
 pub trait Handler: Send + Sync + 'static {
     /// The answer to `request`.
     fn handle(&self, request: Request, context: Context) -> impl Future<Output = Reply> + Send;
@@ -68,6 +71,7 @@ pub(crate) async fn serve<H: Handler>(
             .header_read_timeout(shared.limits.head)
             // A client may close its sending side and still wait for the answer.
             .half_close(true)
+            .max_header_size(HEAD_BYTES)
             .max_buf_size(BUFFER_BYTES)
             .serve_connection(io, service)
     );

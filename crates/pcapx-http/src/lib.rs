@@ -16,9 +16,10 @@
 //! [`Limits::write_stall`]. When [`Limits::connections`] are open, the connection that has waited longest for a
 //! request is closed in favour of the new one; are all of them busy, the new one waits in front.
 //!
-//! **Disconnects.** A client that only closes its sending side still gets its answer. A client that is gone
-//! (connection reset) ends the connection: the handler's future is dropped at its next await point and the access
-//! line says so. Work that must outlive its client belongs into a task of its own.
+//! **Disconnects.** A client that closes its sending side still gets its answer. A client that is gone (connection
+//! reset) is noticed when its body is read – [`BodyError::Gone`] – or its answer is written: a handler that waits for
+//! something else runs to its end, a body that streams is dropped and the access line says `end=cut`. Only a stop
+//! whose drain time is over drops a handler's future; work that must survive that belongs into a task of its own.
 //!
 //! **Answers before the body.** A handler may answer without reading the request's body (401, 411, 413). The server
 //! then announces `Connection: close`, sends the answer, closes its sending side and swallows what the client still

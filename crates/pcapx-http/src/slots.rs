@@ -23,8 +23,8 @@ pub(crate) struct Slot {
     number: u64,
     /// Reasons why the connection is not idle: a request under way, blocked writing.
     busy: AtomicU32,
-    /// Since when it has been idle, in ms after `Slots::start`.
-    idle_since_ms: AtomicU64,
+    /// Since when it has been idle, in µs after `Slots::start`.
+    idle_since_us: AtomicU64,
     /// Told when the connection must give way to another.
     pub(crate) evicted: Notify,
 }
@@ -42,8 +42,8 @@ impl Slots {
         Arc::new(Slots { start: Instant::now(), open: Mutex::default(), became_idle: Notify::new() })
     }
 
-    fn now_ms(&self) -> u64 {
-        self.start.elapsed().as_millis() as u64
+    fn now_us(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Slot>>> {
@@ -56,7 +56,7 @@ impl Slots {
             slots: Arc::clone(self),
             number,
             busy: AtomicU32::new(0),
-            idle_since_ms: AtomicU64::new(self.now_ms()),
+            idle_since_us: AtomicU64::new(self.now_us()),
             evicted: Notify::new(),
         });
         self.open().insert(number, Arc::clone(&slot));
@@ -69,7 +69,7 @@ impl Slots {
         let longest = open
             .values()
             .filter(|slot| slot.is_idle())
-            .min_by_key(|slot| slot.idle_since_ms.load(Ordering::Relaxed))
+            .min_by_key(|slot| slot.idle_since_us.load(Ordering::Relaxed))
             .map(|slot| slot.number);
         longest.and_then(|number| open.remove(&number)).is_some_and(|slot| {
             slot.evicted.notify_one();
@@ -92,7 +92,7 @@ impl Slot {
 impl Drop for Busy {
     fn drop(&mut self) {
         let slot = &self.0;
-        slot.idle_since_ms.store(slot.slots.now_ms(), Ordering::Relaxed);
+        slot.idle_since_us.store(slot.slots.now_us(), Ordering::Relaxed);
         if slot.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
             slot.slots.became_idle.notify_one();
         }
@@ -113,8 +113,8 @@ mod tests {
     fn the_longest_idle_connection_gives_way_and_busy_ones_never_do() {
         let slots = Slots::new();
         let (first, second) = (slots.place(1), slots.place(2));
-        first.0.idle_since_ms.store(10, Ordering::Relaxed);
-        second.0.idle_since_ms.store(5, Ordering::Relaxed);
+        first.0.idle_since_us.store(10, Ordering::Relaxed);
+        second.0.idle_since_us.store(5, Ordering::Relaxed);
         let busy = second.0.busy();
         assert!(slots.evict_longest_idle(), "the first is idle");
         assert!(!slots.open().contains_key(&1));
