@@ -11,7 +11,8 @@
 #
 # Run it as root. It works in network, mount and process namespaces of its own and leaves nothing of them
 # behind. (A user namespace would do but for tcpdump, which insists on changing its groups.) Needs tcpdump, iproute2, ethtool, python3, openssl, curl, dnsmasq and util-linux.
-# Ends by writing the matching ../alert.json.
+# Ends by writing the matching ../alert.json, and into alert-packets how many packets that alert has within 60
+# seconds before and after, as tcpdump counts them.
 set -eu
 
 segment_seconds=${1:-60}
@@ -232,6 +233,7 @@ for raw in "$work"/raw/*.pcap; do
     cp "$raw" "$here/rolling/$folder/$stamp.pcap"
 done
 
+middle=$(((start + end) / 2))
 cat >"$here/../alert.json" <<JSON
 {
   "id": "alert_12345",
@@ -240,9 +242,12 @@ cat >"$here/../alert.json" <<JSON
   "serverIp": "10.0.0.20",
   "serverPort": 443,
   "protocolName": "tcp",
-  "unixTimestamp": $(((start + end) / 2))
+  "unixTimestamp": $middle
 }
 JSON
+for segment in "$here/rolling/$folder"/*.pcap; do
+    tcpdump -tt -n -r "$segment" "tcp and host 10.0.0.10 and host 10.0.0.20 and port 443" 2>/dev/null
+done | awk -v middle="$middle" '$1 >= middle - 60 && $1 <= middle + 60 { count++ } END { print count + 0 }' >"$here/alert-packets"
 du -sh "$here/rolling"
 find "$here/rolling" -name '*.pcap' | sort
 finished=yes
