@@ -8,12 +8,9 @@ use clap::Parser;
 use pcapx_core::config::Loaded;
 use pcapx_http::LogValue;
 
-/// Serves the captures in `output_dir` over HTTP: GET and HEAD of files, with ranges; no listings, no uploads.
-///
-/// The configuration is the file given here, else $`PCAPX_CONFIG`, else config/config.json, else
-/// /etc/pcapx/config.json. SIGTERM or Ctrl-C ends running downloads in good order; a second one ends at once.
+/// The options of the command line.
 #[derive(Debug, Parser)]
-#[command(name = "pcapx-fileserver", version, verbatim_doc_comment, after_help = EXAMPLES)]
+#[command(name = "pcapx-fileserver", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Configuration file (JSON).
     #[arg(long, value_name = "PATH")]
@@ -23,6 +20,16 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) check: bool,
 }
+
+const ABOUT: &str = "Serves the captures in output_dir over HTTP: GET and HEAD of files, with ranges.";
+
+const LONG_ABOUT: &str = "\
+Serves the captures in output_dir over HTTP: GET and HEAD of files, with ranges.
+No listings, no uploads; hidden and temporary names are never served.
+
+The configuration is the file given with --config, else the one that $PCAPX_CONFIG names,
+else config/config.json, else /etc/pcapx/config.json.
+SIGTERM or Ctrl-C lets running downloads finish (drain_timeout); a second one ends at once.";
 
 const EXAMPLES: &str = "\
 Examples:
