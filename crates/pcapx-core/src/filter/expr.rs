@@ -9,7 +9,7 @@ use ipnetwork::IpNetwork;
 ///
 /// `And` and `Or` hold two terms or more when they come out of this crate; an empty `And` is true of every
 /// packet, an empty `Or` of none. [`Display`] prints text that [`parse`](super::parse) reads back to
-/// the same expression and that libpcap compiles to the same meaning.
+/// the [normalised](Expr::normalised) expression and that libpcap compiles to the same meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expr {
     /// Every part is true.
@@ -216,6 +216,7 @@ impl Display for Expr {
             Self::Term(term) => term.fmt(f),
             Self::Not(inner) => write!(f, "not {}", Operand(inner)),
             Self::And(terms) => join(f, terms, " and "),
+            Self::Or(terms) if terms.is_empty() => f.write_str("ip and not ip"),
             Self::Or(terms) => join(f, terms, " or "),
         }
     }
@@ -228,6 +229,7 @@ struct Operand<'a>(&'a Expr);
 impl Display for Operand<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Expr::And(terms) if terms.is_empty() => f.write_str("(ip or not ip)"),
             Expr::And(_) | Expr::Or(_) => write!(f, "({})", self.0),
             Expr::Not(_) | Expr::Term(_) => self.0.fmt(f),
         }
