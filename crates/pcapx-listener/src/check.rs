@@ -8,8 +8,8 @@ use std::io;
 use std::path::Path;
 
 use pcapx_core::config::{Config, Loaded};
-use rustix::fs::Access;
 
+use crate::evidence::EvidenceFolder;
 use crate::extractor::Choice;
 
 /// Prints what was found; `false` when the service would not work.
@@ -42,7 +42,7 @@ fn timeline(config: &Config) -> bool {
 
 fn output(folder: &Path) -> bool {
     let path = folder.display();
-    match writable(folder) {
+    match EvidenceFolder::probe(folder) {
         Ok(true) => println!("ok: output_dir {path}"),
         Ok(false) => println!("ok: output_dir {path} will be created"),
         Err(error) => {
@@ -62,38 +62,4 @@ fn extractor(config: &Config) -> bool {
         }
     }
     true
-}
-
-/// Whether `folder` is there, and files can be made in it; where it is not, whether it can be created.
-fn writable(folder: &Path) -> io::Result<bool> {
-    let absolute = std::path::absolute(folder)?;
-    for ancestor in absolute.ancestors() {
-        match fs::metadata(ancestor) {
-            Ok(found) if !found.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
-            Ok(_) => {
-                rustix::fs::access(ancestor, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)?;
-                return Ok(ancestor == absolute);
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::ErrorKind::NotFound.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_writable_when_it_or_its_nearest_ancestor_is() {
-        let root = tempfile::tempdir().unwrap();
-        let file = root.path().join("file");
-        fs::write(&file, b"").unwrap();
-        assert!(writable(root.path()).unwrap());
-        assert!(!writable(&root.path().join("a/b/c")).unwrap());
-        assert_eq!(writable(&file).unwrap_err().kind(), io::ErrorKind::NotADirectory);
-        assert_eq!(writable(&file.join("a")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
-        assert!(!root.path().join("a").exists(), "nothing is created");
-    }
 }

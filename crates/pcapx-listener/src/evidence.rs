@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pcapx_timeline::extract::UNFINISHED_PREFIX;
+use rustix::fs::Access;
 
 /// How the hidden names of this service begin.
 const HIDDEN_PREFIX: &str = ".pcapx-listener-";
@@ -38,9 +39,28 @@ pub(crate) struct Hidden {
 }
 
 impl EvidenceFolder {
+    /// Whether the folder is there (`true`) or can be created (`false`); an error when neither, or when no files can
+    /// be made in it. Changes nothing.
+    pub(crate) fn probe(path: &Path) -> io::Result<bool> {
+        let absolute = std::path::absolute(path)?;
+        for ancestor in absolute.ancestors() {
+            match fs::metadata(ancestor) {
+                Ok(found) if !found.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+                Ok(_) => {
+                    rustix::fs::access(ancestor, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)?;
+                    return Ok(ancestor == absolute);
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     /// Creates the folder when it is not there, and clears away hidden files of an earlier run.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
+        Self::probe(path)?;
         let stale = sweep(path)?;
         if stale > 0 {
             log::info!("output_dir: removed {stale} unfinished files of an earlier run");
@@ -94,8 +114,10 @@ fn sweep(folder: &Path) -> io::Result<usize> {
         let name = entry.file_name();
         let stale = STALE_PREFIXES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
         if stale && !entry.file_type()?.is_dir() {
-            fs::remove_file(entry.path())?;
-            removed += 1;
+            match fs::remove_file(entry.path()) {
+                Ok(()) => removed += 1,
+                Err(error) => log::warn!("cannot remove {}: {error}", entry.path().display()),
+            }
         }
     }
     Ok(removed)
@@ -110,6 +132,18 @@ mod tests {
             fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_folder_is_writable_when_it_or_its_nearest_ancestor_is() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, b"").unwrap();
+        assert!(EvidenceFolder::probe(root.path()).unwrap());
+        assert!(!EvidenceFolder::probe(&root.path().join("a/b/c")).unwrap());
+        assert_eq!(EvidenceFolder::probe(&file).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        assert_eq!(EvidenceFolder::probe(&file.join("a")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        assert!(!root.path().join("a").exists(), "nothing is created");
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl Jobs {
         let (outcome, haul, detail) = match filter {
             None => (Outcome::NoFilter, Haul::default(), None),
             Some(filter) => {
-                let cut = Cut { stem: alert.file_stem(&self.zone), filter, window };
+                let (request, stem) = (order.request.clone(), alert.file_stem(&self.zone));
+                let cut = Cut { request, stem, filter, window };
                 match self.extractor.cut(&cut, self.canceller.subscribe()).await {
                     Ok(haul) => (self.found(&cut, &haul), haul, None),
                     Err(error) => (self.extractor.outcome_of(&error), Haul::default(), Some(error)),

@@ -46,13 +46,13 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    for warning in &loaded.warnings {
-        log::warn!("config: {warning}");
-    }
     let works = if options.check {
         check::report(&loaded)
     } else {
         log::info!("configuration: {}", loaded.path.display());
+        for warning in &loaded.warnings {
+            log::warn!("configuration: {warning}");
+        }
         service::run(&loaded.config).inspect_err(|error| eprintln!("pcapx-listener: {error}")).is_ok()
     };
     if works { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SERVICE) }

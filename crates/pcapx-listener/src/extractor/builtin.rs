@@ -9,6 +9,8 @@ use pcapx_timeline::catalog::Catalog;
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::extract::{ExtractError, Extraction};
 use pcapx_timeline::warning::Warning;
+use tokio::task::JoinError;
+use tokio::time;
 
 use super::{Cut, CutError, Haul};
 use crate::cancel::Cancel;
@@ -16,8 +18,9 @@ use crate::evidence::EvidenceFolder;
 
 /// Warnings of one extraction that are logged one by one; a folder of foreign files would give thousands.
 const LOGGED_WARNINGS: usize = 8;
-/// How long a cancelled query may take to end. It looks at its token many times a second.
-const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// How long a query may take to end when told to, or when its time is over. It looks at its token many times a
+/// second; only one that waits for a disk that does not answer takes longer, and is then left to itself.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Bytes of a warning that reach the log: a path and a sentence.
 const WARNING_BOUND_BYTES: usize = 500;
 
@@ -35,34 +38,38 @@ pub(crate) struct Builtin {
 impl Builtin {
     /// Queries the timeline for `cut`; the file is published by the query itself.
     pub(super) async fn cut(&self, cut: &Cut, mut cancel: Cancel) -> Result<Haul, CutError> {
-        let token = CancelToken::with_deadline(Instant::now() + self.limit);
+        let deadline = Instant::now() + self.limit;
+        let token = CancelToken::with_deadline(deadline);
         let (timeline, output) = (self.timeline.clone(), self.evidence.path(&format!("{}.pcap", cut.stem)));
         let (cut, asked) = (cut.clone(), token.clone());
-        let mut query = tokio::task::spawn_blocking(move || search(&timeline, cut, asked, &output));
-        let ended = tokio::select! {
+        let mut query = tokio::task::spawn_blocking(move || search(&timeline, &cut, asked, &output));
+        let early = tokio::select! {
             biased;
-            ended = &mut query => ended,
-            () = cancel.requested() => {
-                token.cancel();
-                tokio::time::timeout(CANCEL_GRACE, query).await.map_err(|_| CutError::Cancelled)?
-            }
+            ended = &mut query => return result_of(ended),
+            () = cancel.requested() => CutError::Cancelled,
+            () = time::sleep_until(deadline.into()) => CutError::TimedOut,
         };
-        // A panic of the query has been logged where it happened.
-        ended.map_err(|error| CutError::Failed(error.to_string()))?
+        token.cancel();
+        time::timeout(STOP_GRACE, query).await.map_or(Err(early), result_of)
     }
 }
 
-fn search(timeline: &Path, cut: Cut, token: CancelToken, output: &Path) -> Result<Haul, CutError> {
+/// A panic of the query has been logged where it happened.
+fn result_of(ended: Result<Result<Haul, CutError>, JoinError>) -> Result<Haul, CutError> {
+    ended.unwrap_or_else(|error| Err(CutError::Failed(error.to_string())))
+}
+
+fn search(timeline: &Path, cut: &Cut, token: CancelToken, output: &Path) -> Result<Haul, CutError> {
     let catalog = Catalog::open(&[timeline]).map_err(|error| CutError::Failed(error.to_string()))?;
     let extraction =
-        catalog.query(Some(cut.filter), cut.window).cancel(token).write_to(output).map_err(|error| {
-            match error {
+        catalog.query(Some(cut.filter.clone()), cut.window).cancel(token).write_to(output).map_err(
+            |error| match error {
                 ExtractError::Cancelled => CutError::Cancelled,
                 ExtractError::DeadlinePassed => CutError::TimedOut,
                 error => CutError::Failed(error.to_string()),
-            }
-        })?;
-    log_warnings(&extraction.warnings);
+            },
+        )?;
+    log_warnings(&cut.request, &extraction.warnings);
     Ok(haul(&extraction))
 }
 
@@ -78,11 +85,12 @@ fn haul(extraction: &Extraction) -> Haul {
     }
 }
 
-fn log_warnings(warnings: &[Warning]) {
+fn log_warnings(request: &str, warnings: &[Warning]) {
     for warning in warnings.iter().take(LOGGED_WARNINGS) {
-        log::warn!("timeline: {}", LogValue::new(&warning.to_string()).bounded(WARNING_BOUND_BYTES));
+        let warning = warning.to_string();
+        log::warn!("timeline id={request} warning={}", LogValue::new(&warning).bounded(WARNING_BOUND_BYTES));
     }
     if warnings.len() > LOGGED_WARNINGS {
-        log::warn!("timeline: {} more files have warnings", warnings.len() - LOGGED_WARNINGS);
+        log::warn!("timeline id={request} more_warnings={}", warnings.len() - LOGGED_WARNINGS);
     }
 }

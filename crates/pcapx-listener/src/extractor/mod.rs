@@ -27,6 +27,8 @@ use crate::outcome::Outcome;
 /// Which packets are wanted, and what their file shall be called.
 #[derive(Clone, Debug)]
 pub(crate) struct Cut {
+    /// The request's id, for the log.
+    pub(crate) request: String,
     /// The file's name without its extension.
     pub(crate) stem: String,
     /// Which packets.

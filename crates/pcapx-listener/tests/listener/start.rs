@@ -1,0 +1,183 @@
+//! Before the first request: configuration, `--check`, the choice of the extractor, left-overs of an earlier run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use pcapx_testkit::process::{Service, Site};
+
+use crate::fake::Fake;
+use crate::{ALERT, LISTENER, assert_result, evidence, listener, post};
+
+fn check(site: &Site) -> Output {
+    site.command(LISTENER).arg("--check").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_missing_key_is_named_and_ends_the_start() {
+    let mut site = Site::new();
+    site.unset("host").unset("output_dir");
+    let output = site.command(LISTENER).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("host") && told.contains("output_dir"), "{told}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let site = Site::new();
+    let output = site.command(LISTENER).args(["--config", "/nonexistent/config.json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "given twice");
+    let output =
+        std::process::Command::new(LISTENER).args(["--config", "/nonexistent/config.json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/nonexistent/config.json"));
+    drop(site);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let mut site = Site::new();
+    let first = listener(&site);
+    site.set("listen_port", first.address().port());
+    let output = site.command(LISTENER).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = text(&output.stderr);
+    assert!(told.contains(&format!("pcapx-listener: cannot listen on {}", first.address())), "{told}");
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_made_is_named() {
+    let mut site = Site::new();
+    let file = site.path().join("file");
+    fs::write(&file, b"").unwrap();
+    site.set("output_dir", file.join("alerts").to_str().unwrap());
+    let output = site.command(LISTENER).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("pcapx-listener: output_dir: "));
+    let output = check(&site);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("error: output_dir "), "{}", text(&output.stdout));
+}
+
+#[test]
+fn check_says_what_it_found_and_changes_nothing() {
+    let mut site = Site::new();
+    let output_dir = site.path().join("new/alerts");
+    site.set("output_dir", output_dir.to_str().unwrap());
+    let output = check(&site);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    let path = |name: &str| site.path().join(name).display().to_string();
+    for line in [
+        format!("ok: configuration {}", path("config.json")),
+        "ok: authentication off".to_owned(),
+        format!("ok: timeline_dir {}", path("timeline")),
+        format!("ok: output_dir {} will be created", path("new/alerts")),
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line}\nin\n{told}");
+    }
+    assert!(told.contains("\nok: extractor builtin ("), "{told}");
+    assert!(!output_dir.exists());
+
+    fs::remove_dir(site.timeline_dir()).unwrap();
+    let output = check(&site);
+    assert_eq!(output.status.code(), Some(0), "the service starts without it");
+    assert!(text(&output.stdout).contains("warning: timeline_dir "), "{}", text(&output.stdout));
+
+    site.set("timeline_dir", path("config.json"));
+    let output = check(&site);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("error: timeline_dir "), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_timeline_that_is_not_there_is_a_failed_extraction() {
+    let site = Site::new();
+    fs::remove_dir(site.timeline_dir()).unwrap();
+    let service = listener(&site);
+    assert_result(&post(service.address(), "/", ALERT), "ERROR: extraction failed");
+    let line = service.wait_for_log(|line| line.contains("job id="));
+    assert!(line.contains(" outcome=failed ") && line.contains("timeline"), "{line}");
+}
+
+#[test]
+fn npcapextract_that_is_demanded_must_be_there() {
+    let mut site = Site::new();
+    site.set("extractor", "npcapextract");
+    let output = site.command(LISTENER).env("PATH", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("npcapextract"));
+}
+
+#[test]
+fn auto_wants_the_program_and_its_indexes() {
+    let mut fake = Fake::new("echo packets > \"$output\"");
+    fake.site.set("extractor", "auto");
+    let chosen = |fake: &Fake| {
+        let service = fake.listener();
+        service.wait_for_log(|line| line.contains("extractor: "))
+    };
+    assert!(chosen(&fake).contains("extractor: builtin ("));
+    let hour = fake.site.timeline_dir().join("2025/02/09/11/20");
+    fs::create_dir_all(&hour).unwrap();
+    fs::write(hour.join("1739100000.000001.pcap.idx"), b"").unwrap();
+    assert!(chosen(&fake).contains(&format!("extractor: {} (", fake.path("bin/npcapextract"))));
+
+    fake.site.set("extractor", "builtin");
+    assert!(chosen(&fake).contains("extractor: builtin (as configured)"));
+}
+
+#[test]
+fn the_output_folder_is_made_and_left_overs_go() {
+    let mut site = Site::new();
+    let service = listener(&site);
+    drop(service);
+    for name in [".pcapx-listener-1-2-x.pcap", ".pcapx-unfinished-abc", "20250209_112000_a.pcap"] {
+        fs::write(site.output_dir().join(name), b"x").unwrap();
+    }
+    let service = listener(&site);
+    assert_eq!(evidence(&site), ["20250209_112000_a.pcap"]);
+    drop(service);
+
+    let new = site.path().join("storage/alerts");
+    site.set("output_dir", new.to_str().unwrap());
+    let service = listener(&site);
+    assert_eq!(fs::metadata(&new).unwrap().permissions().mode() & 0o7777, 0o750);
+    drop(service);
+}
+
+#[test]
+fn one_ready_line_and_nothing_else_on_stdout() {
+    let service = listener(&Site::new());
+    let address = service.address();
+    assert_eq!(post(address, "/", "{}").status, 200);
+    let exit = service.stop();
+    assert_eq!(exit.status.code(), Some(0));
+    assert_eq!(exit.stdout, format!("pcapx-listener: listening on http://{address}"));
+}
+
+#[test]
+fn version_and_help_are_told() {
+    let run = |option: &str| std::process::Command::new(LISTENER).arg(option).output().unwrap();
+    assert_eq!(text(&run("--version").stdout), format!("pcapx-listener {}\n", env!("CARGO_PKG_VERSION")));
+    let help = text(&run("--help").stdout);
+    for part in ["--config", "--check", "Exit codes:", "Examples:", "PCAPX_LOG"] {
+        assert!(help.contains(part), "{part}\n{help}");
+    }
+    assert_eq!(run("--frobnicate").status.code(), Some(2));
+}
+
+#[test]
+fn a_misspelt_key_is_a_warning() {
+    let mut site = Site::new();
+    site.set("listen_prot", 1);
+    let service = Service::start(LISTENER, &site);
+    let line = service.wait_for_log(|line| line.contains("listen_prot"));
+    assert!(line.contains("WARN"), "{line}");
+}
