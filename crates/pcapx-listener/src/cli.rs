@@ -17,13 +17,14 @@ Environment:
   PCAPX_<KEY>   overrides a key of the configuration, for example PCAPX_LISTEN_PORT=9999
   PCAPX_LOG     what is logged to stderr: error, warn, info (default), debug
 
-SIGTERM or SIGINT stops the service: running extractions get drain_timeout to finish. A second signal ends at once.
+SIGTERM or SIGINT stops the service: running extractions get drain_timeout to
+finish. A second signal ends at once.
 
 Examples:
   pcapx-listener --config config/config.json
   pcapx-listener --config /etc/pcapx/config.json --check
   curl http://127.0.0.1:8888/
-  curl -d '{\"id\": \"1\", \"clientIp\": \"10.0.0.10\"}' 'http://127.0.0.1:8888/extract?filter=full&before=60'";
+  curl -d @alert.json 'http://127.0.0.1:8888/extract?filter=full&before=60'";
 
 /// Waits for alerts over HTTP, cuts their packets out of the rolling capture and answers with a link.
 #[derive(Debug, Parser)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! job id=3f9a01-7 peer=10.0.0.9 user=sycope alert=alert_12345 name="Suspicious traffic" mode=full
-//!     filter="tcp and host 10.0.0.10 and port 443" window="2026-03-01T09:05:12…Z..2026-03-01T09:17:12…Z"
+//!     filter="tcp and host 10.0.0.10 and port 443" window=2026-03-01T09:05:12…Z..2026-03-01T09:17:12…Z
 //!     extractor=builtin outcome=packets file=20260301_101112_alert_12345.pcap packets=42 bytes=31337
 //!     segments=3 ms=18.204
 //! ```
