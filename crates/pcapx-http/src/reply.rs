@@ -17,7 +17,7 @@ pub type Reply = hyper::Response<ReplyBody>;
 
 /// `text/plain` with exactly `body`, and its `Content-Length`.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    with_type(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())
+    with_type(status, HeaderValue::from_static("text/plain"), body.into())
 }
 
 /// `application/json` with exactly `body`, and its `Content-Length`.
@@ -158,7 +158,7 @@ mod tests {
     fn text_carries_exact_bytes_and_length() {
         let reply = text(StatusCode::FORBIDDEN, "Forbidden");
         assert_eq!(reply.status(), 403);
-        assert_eq!(reply.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+        assert_eq!(reply.headers()[CONTENT_TYPE], "text/plain");
         assert_eq!(reply.headers()[CONTENT_LENGTH], "9");
         assert_eq!(reply.body().size_hint().exact(), Some(9));
     }
