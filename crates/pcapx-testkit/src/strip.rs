@@ -1,7 +1,7 @@
 //! Frames without their tags: 802.1Q, 802.1ad, MPLS and PPPoE taken out, so that a filter sees what they hid.
 //!
 //! tcpdump's `port 53` does not look behind a tag. Run over stripped frames it tells what a filter means to which tags
-//! are transparent.
+//! are transparent. [`extensions`] does the same for IPv6 extension headers, behind which tcpdump looks in part only.
 
 use crate::capture::{Capture, Packet, link};
 
@@ -87,6 +87,34 @@ fn behind_mpls(data: &[u8], mut at: usize) -> Option<(u16, usize)> {
     }
 }
 
+/// The IPv6 packet in `frame`, if there is one behind its link header of `link_len` bytes, without hop-by-hop, routing and
+/// destination options headers, and without a fragment header that stands for a first fragment. A later fragment keeps
+/// its header. A chain that is cut before it tells the protocol stays whole.
+///
+/// The payload length in the header stays as it was: filters do not look at it.
+pub fn extensions(link_len: usize, frame: &[u8]) -> Vec<u8> {
+    try_extensions(link_len, frame).unwrap_or_else(|| frame.to_vec())
+}
+
+fn try_extensions(link_len: usize, frame: &[u8]) -> Option<Vec<u8>> {
+    let ip = frame.get(link_len..).filter(|ip| ip.first().is_some_and(|byte| byte >> 4 == 6))?;
+    let (mut next, mut at) = (*ip.get(6)?, 40);
+    loop {
+        let header = (ip.get(at), ip.get(at + 1));
+        match (next, header) {
+            (0 | 43 | 60, (Some(&inner), Some(&len))) => (next, at) = (inner, at + 8 + usize::from(len) * 8),
+            (44, (Some(&inner), _)) if u16_at(ip, at + 2)? & 0xfff8 == 0 => (next, at) = (inner, at + 8),
+            (0 | 43 | 60, _) => return None,
+            _ => break,
+        }
+    }
+    let behind = ip.get(at..).unwrap_or_default();
+    let mut stripped = frame.get(..link_len + 40)?.to_vec();
+    stripped[link_len + 6] = next;
+    stripped.extend_from_slice(behind);
+    Some(stripped)
+}
+
 fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*data.get(at..)?.first_chunk()?))
 }
@@ -96,7 +124,7 @@ mod tests {
     use pcapx_core::time::Timestamp;
 
     use super::*;
-    use crate::packet::{Ethernet, Ipv4, Ipv6, LinuxSll, LinuxSll2, Network, Udp};
+    use crate::packet::{Ethernet, Extension, Ipv4, Ipv6, LinuxSll, LinuxSll2, Network, Udp};
 
     fn four() -> Network {
         Ipv4::new([1, 2, 3, 4], [5, 6, 7, 8]).carry(&Udp::new(1, 2).payload(b"x"))
@@ -153,6 +181,26 @@ mod tests {
         assert_eq!(frame(link::ETHERNET, cut), cut);
         let endless = Ethernet::new().mpls(&[]).carry(&Network::new(0x0800, [0; 7]));
         assert_eq!(frame(link::ETHERNET, &endless), endless);
+    }
+
+    #[test]
+    fn extension_headers_give_way_to_what_they_carry() {
+        let udp = Udp::new(1, 2).payload(&[7; 64]);
+        let plain = Ipv6::new([1; 8], [2; 8]);
+        let options =
+            plain.clone().extension(Extension::HopByHop).extension(Extension::Destination { blocks: 3 });
+        let whole = Ethernet::new().carry(&plain.carry(&udp));
+        let without_length = |mut frame: Vec<u8>| {
+            frame[18..20].fill(0);
+            frame
+        };
+        let stripped = |network: &Network| without_length(extensions(14, &Ethernet::new().carry(network)));
+        assert_eq!(stripped(&options.carry(&udp)), without_length(whole.clone()));
+        let pieces = options.fragments(&udp, 48, 9);
+        assert_eq!(stripped(&pieces[0]), without_length(whole[..14 + 40 + 48].to_vec()));
+        assert_eq!((stripped(&pieces[1])[20], stripped(&pieces[1]).len()), (44, 14 + 40 + 8 + 24));
+        let four = Ethernet::new().carry(&four());
+        assert_eq!(extensions(14, &four), four);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use oracle::Subject;
 use pcapx_core::filter::parse;
+use pcapx_testkit::capture::{Packet, link};
 use pcapx_testkit::strip;
 use pcapx_testkit::tool::{Tcpdump, require_captures};
 use vocabulary::Vocabulary;
@@ -26,7 +27,32 @@ struct Difference {
     why: &'static str,
 }
 
-const DIFFERENCES: &[Difference] = &[];
+const DIFFERENCES: &[Difference] = &[
+    Difference {
+        capture: "ndpi-anyconnect-vpn.pcap",
+        filters: &["icmp6", "ip6 proto 58", "ip6 and (port 443 or icmp6 or host ff02::1)"],
+        why: "two multicast listener reports stand behind hop-by-hop options; tcpdump looks for a protocol in the fixed \
+              header only, we walk over extension headers",
+    },
+    Difference {
+        capture: "ndpi-dns_fragmented.pcap",
+        filters: &[
+            "port 53",
+            "src port 53",
+            "udp port 53",
+            "port 53 or port 39005",
+            "portrange 53-39005",
+            "not port 53",
+        ],
+        why: "three answers over IPv6 are fragmented; their first fragments have ports behind the fragment header, where \
+              tcpdump does not look in IPv6 though it does in IPv4",
+    },
+];
+
+/// Without tags. PPP links are asked about as they are: labels inside PPP are not transparent to us.
+fn plain(link: u32, packet: &Packet) -> Packet {
+    if link == link::PPP { packet.clone() } else { strip::packet(link, packet) }
+}
 
 #[test]
 fn real_captures_answer_as_tcpdump_does() {
@@ -40,7 +66,7 @@ fn real_captures_answer_as_tcpdump_does() {
 
     let (mut asked, mut refused, mut differing) = (0, 0, BTreeMap::new());
     for path in &captures {
-        let subject = Subject::new(&tcpdump, path, strip::packet);
+        let subject = Subject::new(&tcpdump, path, plain);
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         for text in Vocabulary::of(subject.capture.link, &subject.plain).filters() {
             let filter = parse(&text).unwrap();

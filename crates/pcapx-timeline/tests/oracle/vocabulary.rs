@@ -8,16 +8,16 @@ use pcapx_testkit::capture::link;
 
 /// The most frequent values of a capture, the most frequent first.
 #[derive(Debug, Default)]
-pub struct Vocabulary {
-    pub v4: Vec<Ipv4Addr>,
-    pub v6: Vec<Ipv6Addr>,
-    pub ports: Vec<u16>,
-    pub macs: Vec<[u8; 6]>,
+pub(crate) struct Vocabulary {
+    pub(crate) v4: Vec<Ipv4Addr>,
+    pub(crate) v6: Vec<Ipv6Addr>,
+    pub(crate) ports: Vec<u16>,
+    pub(crate) macs: Vec<[u8; 6]>,
 }
 
 impl Vocabulary {
     /// Of frames without tags.
-    pub fn of(link: u32, frames: &[Vec<u8>]) -> Self {
+    pub(crate) fn of(link: u32, frames: &[Vec<u8>]) -> Self {
         let (mut v4, mut v6, mut ports, mut macs) =
             (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let header = match link {
@@ -59,7 +59,7 @@ impl Vocabulary {
     }
 
     /// Filters over these values, and where the capture has none, over values that it has not.
-    pub fn filters(&self) -> Vec<String> {
+    pub(crate) fn filters(&self) -> Vec<String> {
         let host = |rank: usize| self.v4.get(rank).copied().unwrap_or(Ipv4Addr::new(192, 0, 2, 1));
         let (a, b) = (host(0), host(1));
         let net = |addr: Ipv4Addr, bits: u8| {

@@ -1,0 +1,195 @@
+//! Random filters over packets of every shape, and over realistic traffic: our packets are tcpdump's.
+//!
+//! tcpdump is asked about the frames without their tags and without the IPv6 extension headers that hide the ports
+//! from it, because to us both are transparent.
+//!
+//! The filters are the same in every run; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` make it others and more.
+
+#[path = "oracle/mod.rs"]
+mod oracle;
+#[path = "oracle/zoo.rs"]
+mod zoo;
+
+use std::cell::Cell;
+use std::net::IpAddr;
+
+use oracle::Subject;
+use pcapx_core::filter::{Dir, Expr, Family, Primitive, Scope, Transport, parse};
+use pcapx_testkit::capture::{Packet, Pcap, link};
+use pcapx_testkit::strip;
+use pcapx_testkit::tool::Tcpdump;
+use pcapx_testkit::trace::Trace;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{RngSeed, TestRunner};
+
+/// Filters that are tried on each capture, unless `PROPTEST_CASES` says how many.
+const CASES: u32 = 100;
+
+/// Hosts of the zoo and the trace, and one that is in neither.
+fn host() -> impl Strategy<Value = IpAddr> {
+    let known: Vec<IpAddr> = zoo::V4.map(IpAddr::V4).into_iter().chain(zoo::V6.map(IpAddr::V6)).collect();
+    prop_oneof![9 => select(known), 1 => Just("203.0.113.9".parse().unwrap()), 1 => Just(Trace::HOST.into())]
+}
+
+fn dir() -> impl Strategy<Value = Dir> {
+    select(vec![Dir::Either, Dir::Either, Dir::Src, Dir::Dst, Dir::Both])
+}
+
+fn scope_of(addr: IpAddr) -> impl Strategy<Value = Scope> {
+    select(match addr {
+        IpAddr::V4(_) => vec![Scope::Any, Scope::Any, Scope::Ip, Scope::Arp, Scope::Rarp],
+        IpAddr::V6(_) => vec![Scope::Any, Scope::Any, Scope::Ip6],
+    })
+}
+
+fn term() -> impl Strategy<Value = Primitive> {
+    let host_term = (host(), dir()).prop_flat_map(|(addr, dir)| {
+        scope_of(addr).prop_map(move |scope| Primitive::Host { dir, scope, addr })
+    });
+    let net_term = (host(), dir(), 0..=128u8).prop_flat_map(|(addr, dir, bits)| {
+        let net = masked(addr, if addr.is_ipv4() { bits / 4 } else { bits });
+        scope_of(addr).prop_map(move |scope| Primitive::Net { dir, scope, net: net.parse().unwrap() })
+    });
+    let transport =
+        prop_oneof![Just(None), select(vec![Transport::Tcp, Transport::Udp, Transport::Sctp]).prop_map(Some)];
+    let port = prop_oneof![4 => select(zoo::PORTS.to_vec()), 1 => any::<u16>()];
+    let port_term = (dir(), transport, port, prop_oneof![2 => Just(0), 1 => any::<u16>()]).prop_map(
+        |(dir, transport, first, more)| Primitive::Port {
+            dir,
+            transport,
+            first,
+            last: first.saturating_add(more),
+        },
+    );
+    let words = [
+        (Family::Any, 6),
+        (Family::Any, 17),
+        (Family::Any, 132),
+        (Family::Any, 50),
+        (Family::V4, 1),
+        (Family::V6, 58),
+        (Family::V4, 47),
+        (Family::V6, 6),
+        (Family::Any, 51),
+        (Family::V4, 4),
+    ];
+    let protocol_term =
+        select(words.to_vec()).prop_map(|(family, number)| Primitive::IpProto { family, number });
+    let ether_term = select(vec![0x0800, 0x86dd, 0x0806, 0x8035]).prop_map(Primitive::EtherProto);
+    let mac_term =
+        (dir(), select(zoo::MACS.to_vec())).prop_map(|(dir, addr)| Primitive::EtherHost { dir, addr });
+    prop_oneof![4 => host_term, 3 => net_term, 4 => port_term, 3 => protocol_term, 1 => ether_term, 1 => mac_term]
+}
+
+fn masked(addr: IpAddr, bits: u8) -> String {
+    let network: IpAddr = match addr {
+        IpAddr::V4(addr) => {
+            (addr.to_bits() & u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)).to_be_bytes().into()
+        }
+        IpAddr::V6(addr) => {
+            (addr.to_bits() & u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0)).to_be_bytes().into()
+        }
+    };
+    format!("{network}/{bits}")
+}
+
+fn expression() -> impl Strategy<Value = Expr> {
+    term().prop_map(Expr::Term).prop_recursive(4, 12, 3, |part| {
+        let parts = prop::collection::vec(part.clone(), 2..=3);
+        prop_oneof![
+            parts.clone().prop_map(Expr::And),
+            parts.prop_map(Expr::Or),
+            part.prop_map(|part| Expr::Not(Box::new(part))),
+        ]
+    })
+}
+
+/// Without tags and without extension headers.
+fn plain(link_len: usize) -> impl Fn(u32, &Packet) -> Packet {
+    move |link, packet| {
+        let packet = strip::packet(link, packet);
+        Packet { data: strip::extensions(link_len, &packet.data), ..packet }
+    }
+}
+
+fn agree(tcpdump: &Tcpdump, packets: &[Packet], link: u32, link_len: usize, name: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(name);
+    Pcap::new().link_type(link).write(&file, packets);
+    let subject = Subject::new(tcpdump, &file, plain(link_len));
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = CASES;
+    }
+    let cases = config.cases;
+    let mut runner = TestRunner::new(config);
+    let (matched, refused) = (Cell::new(0), Cell::new(0));
+    let outcome = runner.run(&expression(), |filter| {
+        let text = filter.to_string();
+        // What is printed reads back as what was printed, in its plainest form.
+        let filter = parse(&text).map_err(|e| TestCaseError::fail(format!("{text}: {e}")))?;
+        match subject.compare(&filter, &text) {
+            Ok((extra, missing)) => {
+                let frames: Vec<_> = extra.iter().chain(&missing).take(1).map(|&n| &subject.plain[n]).collect();
+                prop_assert!(
+                    frames.is_empty(),
+                    "{name}: {text}: only ours {extra:?}, only tcpdump's {missing:?}; the first is {frames:02x?}"
+                );
+                matched.update(|count| count + u32::from(!subject.ours(&filter).is_empty()));
+            }
+            Err(_) => refused.update(|count| count + 1),
+        }
+        Ok(())
+    });
+    if let Err(why) = outcome {
+        panic!("{why}");
+    }
+    let (matched, refused) = (matched.get(), refused.get());
+    eprintln!(
+        "{name}: {cases} filters, {matched} of them matched something, {refused} are not for the link type"
+    );
+    assert!(matched > cases / 4, "the filters hit too little to prove anything");
+}
+
+#[test]
+fn packets_of_every_shape_answer_as_tcpdump_does() {
+    let Some(tcpdump) = Tcpdump::require() else { return };
+    for (link, link_len) in zoo::LINKS {
+        agree(&tcpdump, &zoo::packets(zoo::frames(link)), link, link_len, &format!("zoo-{link}.pcap"));
+    }
+}
+
+#[test]
+fn realistic_traffic_answers_as_tcpdump_does() {
+    let Some(tcpdump) = Tcpdump::require() else { return };
+    let mut packets: Vec<_> = Trace::new(11).bytes(1 << 20).packets().collect();
+    packets.extend(zoo::packets(zoo::frames(link::ETHERNET)));
+    agree(&tcpdump, &packets, link::ETHERNET, 14, "trace.pcap");
+}
+
+#[test]
+fn snapped_packets_answer_as_tcpdump_does() {
+    let Some(tcpdump) = Tcpdump::require() else { return };
+    // We make every test from left to right, as libpcap's program does before it is optimized.
+    let tcpdump = tcpdump.without_optimizer();
+    for (link, link_len) in zoo::LINKS {
+        let whole = zoo::packets(zoo::frames(link));
+        // Every length from behind the link header to the end of all headers, but two: inside an IPv6 address, which tcpdump compares in four
+        // pieces and may answer by the first, while to us half an address is none; and in front of the offset in a fragment header,
+        // where tcpdump asks for the protocol behind it and we know none.
+        let plain = plain(link_len);
+        let is_asked_otherwise = |packet: &Packet| {
+            let data = plain(link, packet).data;
+            let ip = data.get(link_len..).unwrap_or_default();
+            let is_v6 = ip.first().is_some_and(|byte| byte >> 4 == 6);
+            is_v6 && (matches!(ip.len(), 9..=23 | 25..=39) || (ip.len() < 44 && ip.get(6) == Some(&44)))
+        };
+        let cut = whole.iter().zip((link_len + 1..=90).cycle()).map(|(packet, len)| packet.clone().cut(len));
+        let cut: Vec<_> = cut.filter(|packet| !is_asked_otherwise(packet)).collect();
+        agree(&tcpdump, &cut, link, link_len, &format!("cut-{link}.pcap"));
+    }
+}
