@@ -1,3 +1,49 @@
 //! Cuts packets out of a rolling capture: npcapextract's command line on pcapx.
+//!
+//! ```text
+//! command line ─► args ─► request (window, filter, target) ─► Catalog ─► Query ─► output: file, parts, standard output
+//!                                                                          │         └─► listing (--print)
+//!                              interrupt (signals), progress (a terminal) ─┘─► summary, on standard error
+//! ```
+//!
+//! Nothing but packets, their listing and the list of files goes to standard output. Exit codes are those of [`exit`];
+//! called as `npcapextract` the program has the manners of [`guise`].
 
-fn main() {}
+mod args;
+mod command;
+mod exit;
+mod failure;
+mod guise;
+mod interrupt;
+mod listing;
+mod marked_filter;
+mod matching_files;
+mod output;
+mod progress;
+mod request;
+mod summary;
+mod target;
+mod time;
+mod voice;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::Args;
+use guise::Guise;
+use voice::Voice;
+
+fn main() -> ExitCode {
+    let guise = std::env::args_os().next().map_or(Guise::Own, |called| Guise::of(&called));
+    let args = Args::parse();
+    let voice = Voice::new(args.verbose);
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(voice.log_level())).init();
+    match command::run(&args, guise, voice) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.code().into()
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! One run of the program: from the command line to its exit code.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pcapx_core::local::LocalZone;
+use pcapx_timeline::{Catalog, Progress, Query};
+
+use crate::args::Args;
+use crate::exit::Code;
+use crate::failure::Failure;
+use crate::guise::Guise;
+use crate::interrupt::Interrupt;
+use crate::output::{Answer, Output};
+use crate::progress::Bar;
+use crate::request::Request;
+use crate::summary::Summary;
+use crate::target::Target;
+use crate::voice::Voice;
+use crate::{listing, matching_files};
+
+/// Does what the command line asks for.
+pub(crate) fn run(args: &Args, guise: Guise, voice: Voice) -> Result<Code, Failure> {
+    let begun = Instant::now();
+    let zone = LocalZone::system();
+    for note in args.without_effect() {
+        voice.note(&note);
+    }
+    let request = Request::of(args, &zone)?;
+    let interrupt = Interrupt::watch().map_err(Failure::Signals)?;
+    let catalog = Catalog::open(&request.roots)?;
+    let query = catalog
+        .query(request.filter.clone(), request.window)
+        .snaplen(args.snaplen)
+        .cancel(interrupt.token.clone());
+    let Some(target) = &request.target else {
+        let listed = matching_files::list(&query, &request, &interrupt, voice)?;
+        return Ok(if listed > 0 { Code::Done } else { guise.nothing_matched() });
+    };
+    if voice.names_files() {
+        name_files(&query, &interrupt, voice)?;
+    }
+    let output = Output { target, guise, empty: args.empty, interrupt: &interrupt };
+    let answer = write(&output, query, voice)?;
+    if let Some(packets) = args.print {
+        listing::print(&answer.files, packets, &zone)?;
+    }
+    voice.warnings(&answer.extraction.warnings);
+    note_other_name(target, &answer, voice);
+    if voice.sums_up() {
+        let took = begun.elapsed();
+        eprintln!("{}", Summary { request: &request, catalog: &catalog, answer: &answer, zone: &zone, took });
+    }
+    let has_packets = answer.extraction.counts.packets_matched > 0;
+    Ok(if has_packets { Code::Done } else { guise.nothing_matched() })
+}
+
+fn name_files(query: &Query<'_>, interrupt: &Interrupt, voice: Voice) -> Result<(), Failure> {
+    let survey = query.survey().map_err(|error| interrupt.explain(error))?;
+    for segment in survey.segments {
+        voice.note(&format_args!("searching {:?}, {} bytes", segment.path, segment.len));
+    }
+    Ok(())
+}
+
+/// Writes the answer under a progress bar, which is gone before anything else is told.
+fn write(output: &Output<'_>, query: Query<'_>, voice: Voice) -> Result<Answer, Failure> {
+    let progress = Arc::new(Progress::default());
+    let _bar = if voice.sums_up() { Bar::show(&progress) } else { None };
+    output.write(query.progress(progress))
+}
+
+fn note_other_name(target: &Target, answer: &Answer, voice: Voice) {
+    if let (Target::File(asked), [file]) = (target, &answer.files[..])
+        && asked != file
+    {
+        voice.note(&format_args!(
+            "packets of different link types or precisions were found: {file:?} is a pcapng file"
+        ));
+    }
+}

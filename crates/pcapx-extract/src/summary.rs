@@ -1,0 +1,136 @@
+//! The closing summary: what was asked, what was searched, what came out – and why, when it was nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use pcapx_core::local::LocalZone;
+use pcapx_core::time::Timestamp;
+use pcapx_core::window::Window;
+use pcapx_timeline::Catalog;
+
+use crate::output::Answer;
+use crate::request::Request;
+use crate::target::Target;
+
+/// One block of text for standard error.
+#[derive(Debug)]
+pub(crate) struct Summary<'s> {
+    pub(crate) request: &'s Request,
+    pub(crate) catalog: &'s Catalog,
+    pub(crate) answer: &'s Answer,
+    pub(crate) zone: &'s LocalZone,
+    pub(crate) took: Duration,
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.answer.extraction.counts;
+        self.headline(f)?;
+        write!(f, "\n  window   {}", spoken(self.request.window, self.zone))?;
+        if let Some(filter) = &self.request.filter {
+            write!(f, "\n  filter   {filter}")?;
+        }
+        let skipped = counts.segments_skipped;
+        write!(f, "\n  files    {} searched, {skipped} skipped: outside of the window", counts.segments)?;
+        write!(
+            f,
+            "\n  packets  {} searched, {} in the window, {} matched",
+            counts.packets_scanned, counts.packets_in_window, counts.packets_matched
+        )?;
+        write!(f, "\n  bytes    {} read, {} written", counts.bytes_read, self.bytes_written())?;
+        let warnings = self.answer.extraction.warnings.len();
+        if warnings > 0 {
+            write!(f, "\n  warnings {warnings}: not every file could be searched to its end")?;
+        }
+        write!(f, "\n  took     {:.3} s", self.took.as_secs_f64())
+    }
+}
+
+impl Summary<'_> {
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.answer.extraction.counts;
+        if counts.packets_matched == 0 {
+            return write!(f, "nothing matched: {}", self.reason());
+        }
+        let packets = counted(counts.packets_matched, "packet");
+        match (&self.request.target, &self.answer.files[..]) {
+            (Some(Target::Listing { .. }), _) if self.answer.extraction.limit_hit.is_some() => {
+                write!(f, "printed: the first {packets}, more match")
+            }
+            (Some(Target::Listing { .. }), _) => write!(f, "printed: {packets}, all that match"),
+            (_, []) => write!(f, "standard output: {packets}"),
+            (_, [file]) => write!(f, "{}: {packets}", file.display()),
+            (_, [first, .., last]) => {
+                write!(f, "{} to {}: {packets}", first.display(), last.display())?;
+                write!(f, " in {} files", self.answer.files.len())
+            }
+        }
+    }
+
+    /// Files that do not stay are not counted.
+    fn bytes_written(&self) -> u64 {
+        match self.request.target {
+            Some(Target::Listing { .. }) => 0,
+            _ => self.answer.extraction.counts.bytes_written,
+        }
+    }
+
+    /// Why nothing matched.
+    fn reason(&self) -> String {
+        let counts = self.answer.extraction.counts;
+        let files = self.catalog.segments().len() as u64;
+        if files == 0 {
+            return "there is no file in the timeline".to_owned();
+        }
+        if counts.segments == 0 {
+            return match self.answer.extraction.warnings.len() {
+                0 => format!("none of {} reaches into the window", counted(files, "file")),
+                n => format!(
+                    "no file that reaches into the window can be read ({})",
+                    counted(n as u64, "warning")
+                ),
+            };
+        }
+        if counts.packets_in_window == 0 {
+            return format!("no packet of {} is in the window", counted(counts.segments, "file"));
+        }
+        format!("the filter is true of none of {} in the window", counted(counts.packets_in_window, "packet"))
+    }
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Both ends in local time.
+fn spoken(window: Window, zone: &LocalZone) -> String {
+    let end = |at: Timestamp, open_end, word: &str| match at {
+        at if at == open_end => word.to_owned(),
+        at => fraction(zone.spoken(at), at),
+    };
+    let begin = end(window.start(), Timestamp::MIN, "the first packet");
+    let end = end(window.end(), Timestamp::MAX, "the last packet");
+    format!("{begin} to {end}, {zone} time")
+}
+
+fn fraction(spoken: String, at: Timestamp) -> String {
+    match at.subsec_nanos() {
+        0 => spoken,
+        nanos => format!("{spoken}.{nanos:09}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_told_in_local_time() {
+        let zone = LocalZone::named("Europe/Warsaw").unwrap();
+        assert_eq!(spoken(Window::ALL, &zone), "the first packet to the last packet, Europe/Warsaw time");
+        let at = |nanos: i64| Timestamp::from_nanos(1_772_356_272_000_000_000 + nanos);
+        let window = Window::new(at(0), at(500_000_000)).unwrap();
+        let expected = "2026-03-01 10:11:12 to 2026-03-01 10:11:12.500000000, Europe/Warsaw time";
+        assert_eq!(spoken(window, &zone), expected);
+    }
+}

@@ -1,0 +1,10 @@
+//! The real program, run with real command lines: what it writes, says and ends with.
+
+mod destinations;
+mod drop_in;
+mod errors;
+mod oracle;
+mod printing;
+mod room;
+mod signals;
+mod windows;
