@@ -19,8 +19,8 @@ use crate::control::CancelToken;
 use crate::segment::{Interface, SegmentError, SegmentReader};
 use pcapx_core::time::Timestamp;
 
-/// Runs merged at a time: their buffers take a quarter of a megabyte each.
-const FAN_IN: usize = 64;
+/// Runs merged at a time: their buffers take up to a megabyte each.
+const FAN_IN: usize = 32;
 /// Records between two looks at the token.
 const CHECK_EVERY_RECORDS: u64 = 4096;
 
