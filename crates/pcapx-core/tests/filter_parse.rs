@@ -218,7 +218,7 @@ fn an_error_names_the_place_and_the_way_out() {
             "net 2001:db8::1/32",
             "position 5: \"2001:db8::1/32\" has bits set behind the prefix: clear them, or write a longer prefix",
         ),
-        ("net 10/8", "position 7: expected \"and\", \"or\" or the end of the filter, found \"/\""),
+        ("80 or tcp", "position 1: expected a test such as \"host 10.0.0.1\" or \"tcp\", found \"80\""),
         (
             "host 10.0.0.0/8",
             "position 6: \"10.0.0.0/8\" cannot stand here: write \"net\" in front of a network",
@@ -270,6 +270,12 @@ fn the_rest_of_the_language_is_refused_by_name() {
         ("port 80 and 443 + 1 = 444", 17, "+", NUMBERS),
         ("tcp & udp", 5, "&", NUMBERS),
         (
+            "net 10/8",
+            7,
+            "/",
+            "a prefix length goes behind an address with dots or colons, such as 10.0.0.0/8",
+        ),
+        (
             "net 10.0.0.0 mask 255.0.255.0",
             5,
             "10.0.0.0 mask 255.0.255.0",
@@ -290,6 +296,25 @@ fn the_rest_of_the_language_is_refused_by_name() {
             format!("position {position}: \"{word}\" is not supported; {advice}"),
             "{text}"
         );
+        assert_eq!(found.position() + 1, position, "{text}");
+    }
+}
+
+/// libpcap compares any two numbers; a number that begins such a comparison was called a value out of place.
+#[test]
+fn a_comparison_of_plain_numbers_is_refused_as_arithmetic() {
+    for (text, position) in [
+        ("1 = 1", 3),
+        ("not (110= 0)", 9),
+        ("((1)) = 1", 7),
+        ("tcp and 1 < 2", 11),
+        ("ether host 0:1:2:3:4:5 or 00<1", 29),
+        ("port 80 or (70000) = 70000", 20),
+        ("port 80 or ((4 / 2) = 2)", 16),
+        ("port 80 or 4 / 2 = 2", 14),
+    ] {
+        let found = error(text);
+        assert!(matches!(found, ParseError::Unsupported { .. }), "{text}: {found}");
         assert_eq!(found.position() + 1, position, "{text}");
     }
 }

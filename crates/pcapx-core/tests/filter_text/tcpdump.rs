@@ -14,20 +14,23 @@ pub(crate) enum Verdict {
 }
 
 /// The installed tcpdump.
-pub(crate) struct Tcpdump(());
+pub(crate) struct Tcpdump {
+    program: &'static str,
+}
 
 impl Tcpdump {
     /// `None`, and aloud, if there is none.
     pub(crate) fn require() -> Option<Self> {
-        let found = Command::new("tcpdump").arg("--version").stdin(Stdio::null()).output();
+        let program = "tcpdump";
+        let found = Command::new(program).arg("--version").stdin(Stdio::null()).output();
         if found.is_err() {
             eprintln!("SKIPPED: tcpdump is not installed");
         }
-        found.is_ok().then_some(Self(()))
+        found.is_ok().then_some(Self { program })
     }
 
     pub(crate) fn compile(&self, text: &str) -> Verdict {
-        let output = Command::new("tcpdump")
+        let output = Command::new(self.program)
             .args(["-n", "-ddd", "-y", "EN10MB", "--", text])
             .stdin(Stdio::null())
             .output()

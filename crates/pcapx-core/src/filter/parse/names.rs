@@ -4,7 +4,7 @@
 //! This crate reads no such file: it knows the few names below, with the numbers and transports of IANA's registries
 //! and of Debian's current files. Any other name is an error that asks for the number.
 
-use super::expr::{Transport, ethertype};
+use crate::filter::{Transport, ethertype};
 
 use Transport::{Tcp, Udp};
 

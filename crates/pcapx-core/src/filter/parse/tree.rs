@@ -4,7 +4,7 @@
 //! the only way to be deep – `a or b and c or d and …` is a level for each change of the word – so the parser asks the
 //! finished part how high it is instead of counting parentheses.
 
-use super::expr::Expr;
+use crate::filter::Expr;
 
 /// An expression in normal form (see [`Expr::normalised`]) and the number of its levels.
 pub(super) struct Tree {

@@ -3,15 +3,16 @@
 //! `src net` in `src net 10.0.0.0/8 or 192.168.0.0/16` is a [`Qualifier`]: it is written once and holds for both values.
 //! [`Qualifier::test`] is the table of pcap-filter(7) that says which qualifier takes which value, and what is meant.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use ipnetwork::IpNetwork;
 
-use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
-
-use super::error::{ParseError, escaped};
-use super::expr::{Dir, Family, Primitive, Scope, Transport, ethertype, ipproto};
+use super::error::ParseError;
 use super::keyword::Layer;
 use super::lexer::Dotted;
 use super::names;
+use super::network::{ipv4_network, ipv6_network, is_single, masked_network, short_network};
+use super::ports::{Ports, ReadPorts, port, port_range};
+use super::value::{Value, ValueKind};
+use crate::filter::{Dir, Family, Primitive, Scope, Transport, ethertype, ipproto};
 
 /// The words in front of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,30 +33,6 @@ pub(super) enum Kind {
     Port,
     PortRange,
     Proto,
-}
-
-/// A value as it is written, with its place.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Value<'a> {
-    pub(super) at: usize,
-    pub(super) text: &'a str,
-    pub(super) kind: ValueKind<'a>,
-}
-
-/// What a value is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ValueKind<'a> {
-    Number(u32),
-    Dotted(Dotted),
-    /// `10.0.0.0/8`
-    DottedPrefix(Dotted, u32),
-    /// `10.0.0.0 mask 255.0.0.0`
-    DottedMask(Dotted, Dotted),
-    Ipv6(Ipv6Addr),
-    /// `2001:db8::/32`
-    Ipv6Prefix(Ipv6Addr, u32),
-    Mac([u8; 6]),
-    Name(&'a str),
 }
 
 impl Layer {
@@ -79,32 +56,6 @@ impl Layer {
             Self::Pim => ip(Family::Any, ipproto::PIM),
             Self::Vrrp => ip(Family::V4, ipproto::VRRP),
         }
-    }
-}
-
-impl Value<'_> {
-    fn misapplied(&self, advice: &'static str) -> ParseError {
-        ParseError::Misapplied { at: self.at, word: escaped(self.text), advice }
-    }
-
-    fn malformed(&self, problem: &'static str) -> ParseError {
-        ParseError::Malformed { at: self.at, word: escaped(self.text), problem }
-    }
-
-    fn name(&self, advice: &'static str) -> ParseError {
-        ParseError::Name { at: self.at, word: escaped(self.text), advice }
-    }
-
-    fn unsupported(&self, advice: &'static str) -> ParseError {
-        ParseError::Unsupported { at: self.at, word: escaped(self.text), advice }
-    }
-
-    /// `number` if the field can hold it.
-    pub(super) fn within(&self, number: u32, field: &'static str, max: u32) -> Result<u32, ParseError> {
-        if number > max {
-            return Err(ParseError::OutOfRange { at: self.at, number, field, max });
-        }
-        Ok(number)
     }
 }
 
@@ -234,73 +185,6 @@ impl Qualifier {
     }
 }
 
-/// Whether the network is one address.
-fn is_single(network: IpNetwork) -> bool {
-    network.prefix() == if network.is_ipv4() { 32 } else { 128 }
-}
-
-/// Ports from `first` to `last`, of the transport that a name stood for.
-struct Ports {
-    first: u16,
-    last: u16,
-    transport: Option<Transport>,
-}
-
-type ReadPorts = fn(&Value<'_>) -> Result<Ports, ParseError>;
-
-const PORT_NAME: &str = "this port name is not known here: write the number";
-
-fn port(value: &Value<'_>) -> Result<Ports, ParseError> {
-    let (port, transport) = match value.kind {
-        ValueKind::Number(number) => (value.within(number, "port", 65535)? as u16, None),
-        ValueKind::Name(name) if is_range(name) => {
-            return Err(value.misapplied("write \"portrange\" in front of a range"));
-        }
-        ValueKind::Name(name) => names::port(name).ok_or_else(|| value.name(PORT_NAME))?,
-        _ => return Err(value.misapplied("\"port\" wants a number up to 65535")),
-    };
-    Ok(Ports { first: port, last: port, transport })
-}
-
-/// Whether a name is made of two numbers, as in `80-90`.
-fn is_range(name: &str) -> bool {
-    name.split_once('-').is_some_and(|(first, last)| is_decimal(first) && is_decimal(last))
-}
-
-fn is_decimal(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `80`, `80-90`, `http-90`; in a range the numbers are decimal even with a leading 0.
-fn port_range(value: &Value<'_>) -> Result<Ports, ParseError> {
-    const RANGE: &str = "\"portrange\" wants two ports with a hyphen between them, such as 8000-8080";
-    let name = match value.kind {
-        ValueKind::Number(_) => return port(value),
-        ValueKind::Name(name) => name,
-        _ => return Err(value.misapplied(RANGE)),
-    };
-    let (first, last) = name.split_once('-').ok_or_else(|| value.misapplied(RANGE))?;
-    let (first, first_transport) = range_end(value, first)?;
-    let (last, last_transport) = range_end(value, last)?;
-    Ok(Ports {
-        first: first.min(last),
-        last: first.max(last),
-        // A number stands for every transport, so a name beside it does not narrow the range.
-        transport: first_transport.filter(|_| first_transport == last_transport),
-    })
-}
-
-fn range_end(value: &Value<'_>, end: &str) -> Result<(u16, Option<Transport>), ParseError> {
-    if is_decimal(end) {
-        let port: u32 = end.parse().map_err(|_| value.malformed("has a port above 65535"))?;
-        return Ok((value.within(port, "port", 65535)? as u16, None));
-    }
-    if end.starts_with(|character: char| character.is_ascii_digit()) {
-        return Err(value.malformed("is no range of ports: write two decimal numbers, such as 8000-8080"));
-    }
-    names::port(end).ok_or_else(|| value.name(PORT_NAME))
-}
-
 fn ether_protocol(value: &Value<'_>, number: u32) -> Result<Primitive, ParseError> {
     // Lengths of IEEE 802.3 frames, which carry 802.2 in the place of a type.
     const MAX_LENGTH: u32 = 1500;
@@ -316,42 +200,4 @@ fn ether_protocol(value: &Value<'_>, number: u32) -> Result<Primitive, ParseErro
         return Err(value.unsupported("AppleTalk in IEEE 802.2 frames is not looked into"));
     }
     Ok(Primitive::EtherProto(number as u16))
-}
-
-const HOST_BITS: &str = "has bits set behind the prefix: clear them, or write a longer prefix";
-
-fn ipv4_network(value: &Value<'_>, bits: u32, len: u32) -> Result<IpNetwork, ParseError> {
-    let len = value.within(len, "IPv4 prefix length", 32)? as u8;
-    let network = Ipv4Network::new(Ipv4Addr::from_bits(bits), len)
-        .ok()
-        .filter(|network| network.network() == network.ip())
-        .ok_or_else(|| value.malformed(HOST_BITS))?;
-    Ok(IpNetwork::V4(network))
-}
-
-fn ipv6_network(value: &Value<'_>, addr: Ipv6Addr, len: u32) -> Result<IpNetwork, ParseError> {
-    let len = value.within(len, "IPv6 prefix length", 128)? as u8;
-    let network = Ipv6Network::new(addr, len)
-        .ok()
-        .filter(|network| network.network() == network.ip())
-        .ok_or_else(|| value.malformed(HOST_BITS))?;
-    Ok(IpNetwork::V6(network))
-}
-
-/// `net 10` is 10.0.0.0/8: the number's bytes from its highest one on; `net 0` is the one address 0.0.0.0.
-fn short_network(value: &Value<'_>, number: u32) -> Result<IpNetwork, ParseError> {
-    let unwritten = if number == 0 { 0 } else { number.leading_zeros() / 8 * 8 };
-    ipv4_network(value, number << unwritten, 32 - unwritten)
-}
-
-fn masked_network(value: &Value<'_>, bits: u32, mask: u32) -> Result<IpNetwork, ParseError> {
-    if bits & !mask != 0 {
-        return Err(
-            value.malformed("has bits set that the mask leaves out: clear them, or write a longer mask")
-        );
-    }
-    if mask.leading_ones() + mask.trailing_zeros() != 32 {
-        return Err(value.unsupported("a mask has its ones in front: write networks with a prefix length"));
-    }
-    ipv4_network(value, bits, mask.leading_ones())
 }
