@@ -33,6 +33,11 @@ const FILE_DURATION: Duration = Duration::from_secs(300);
 /// Turns that count.
 const TURNS: usize = 5;
 
+/// What stands above the columns.
+const HEAD: &str = "\
+question          ours   tcpdump  1 thread   threads   tcpdump     GB/s     GB/s    ratio    ratio  peak RSS
+               packets   packets         s         s         s        1      all        1      all       MiB";
+
 /// What is asked: a name, and a filter that may be empty.
 fn questions() -> [(&'static str, String); 5] {
     [
@@ -63,24 +68,7 @@ fn main() {
         folder_files(&folder).len(),
         gigabytes(bytes)
     );
-    println!(
-        "{:<12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}{:>9}{:>10}",
-        "question",
-        "ours",
-        "tcpdump",
-        "1 thread",
-        "threads",
-        "tcpdump",
-        "GB/s",
-        "GB/s",
-        "ratio",
-        "ratio",
-        "peak RSS"
-    );
-    println!(
-        "{:<12}{:>10}{:>10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}{:>9}{:>10}",
-        "", "packets", "packets", "s", "s", "s", "1", "all", "1", "all", "MiB"
-    );
+    println!("{HEAD}");
     for (name, filter) in questions() {
         let row = measure(&tcpdump, &folder, &filter, threads);
         let [one, all, theirs] = row.seconds;

@@ -110,6 +110,12 @@ impl Trace {
         self
     }
 
+    /// A name for what this trace is made of: seed, bytes, duration in seconds, start.
+    pub fn name(&self) -> String {
+        let Self { seed, bytes, start, duration, .. } = self;
+        format!("seed{seed}-{bytes}b-{}s-from{}", duration.as_secs(), start.as_secs())
+    }
+
     /// The packets, one by one; time never goes back.
     pub fn packets(&self) -> Traffic {
         Traffic::new(self)
