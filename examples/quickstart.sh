@@ -106,7 +106,7 @@ echo "answer: $answer"
 say "4. Downloading"
 pcap=$work/${answer##*/}
 fetch --fail -o "$pcap" "$answer" || fail "the link does not work"
-packets=$("$bin/pcapx-extract" -a "$pcap" --print 1000000 | wc -l)
+packets=$("$bin/pcapx-extract" -a "$pcap" --print 1000000 2>"$work/pcapx-extract.log" | wc -l)
 expected=$(cat examples/sample/alert-packets)
 echo "${answer##*/}: $((packets)) packets"
 
@@ -116,7 +116,7 @@ if command -v tcpdump >/dev/null; then
 elif command -v tshark >/dev/null; then
     tshark -n -c 10 -r "$pcap" 2>/dev/null
 else
-    "$bin/pcapx-extract" -a "$pcap" --print 10
+    "$bin/pcapx-extract" -a "$pcap" --print 10 2>/dev/null
 fi
 
 # The number was counted by tcpdump when the sample was recorded.
@@ -132,4 +132,6 @@ Both services go on until Ctrl-C. Try, for example:
 TEXT
 # A signal ends the waiting; so does the end of either service.
 trap 'exit 0' INT TERM
-for pid in $started; do wait "$pid" || fail "a service ended by itself"; done
+while sleep 1; do
+    for pid in $started; do kill -0 "$pid" 2>/dev/null || fail "a service ended by itself"; done
+done

@@ -32,7 +32,7 @@ use player::Player;
 use stop::Stop;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"))
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", "info"))
         .format_target(false)
         .init();
     match run(&Options::parse()) {

@@ -11,7 +11,10 @@ use jiff::SignedDuration;
 /// Ends on SIGINT and SIGTERM. Exit code: 0 when stopped or, with --once, when everything was sent; 1 when the capture
 /// cannot be read or the collector not reached; 2 for a wrong command line.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "PCAPX_LOG sets what is logged to stderr: error, warn, info (default), debug."
+)]
 pub(crate) struct Options {
     /// Capture (pcap or pcapng) of NetFlow v5, v9 or IPFIX export packets.
     #[arg(long, value_name = "FILE", default_value = "/opt/netflow-demo/Netflowv9.pcap")]

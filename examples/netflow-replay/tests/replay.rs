@@ -66,7 +66,7 @@ fn collector(address: &str) -> (UdpSocket, String) {
 fn command(pcap: &Path, collector: &str, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netflow-replay"));
     command.arg("--pcap").arg(pcap).args(["--collector", collector]).args(more).stdin(Stdio::null());
-    command.env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_remove("PCAPX_LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
