@@ -15,27 +15,32 @@ const TO: &str = "Where to";
 const OTHER: &str = "Other";
 const NO_EFFECT: &str = "Known to npcapextract, without effect here";
 
+// Lines of at most 78 characters, so that no terminal has to wrap them.
 const EXAMPLES: &str = "\
 Times:
-  \"2026-03-01 10:11:12\" is local time (TZ, else the system's zone). In the hour that happens twice in autumn, -b means
-  the first of the two and -e the second. Also: 2026-03-01T10:11:12Z, 2026-03-01T10:11:12+01:00, and seconds since 1970
-  such as 1772356272.5. Both ends belong to the window, exactly: -e \"10:00:59\" leaves out what came half a second later.
+  \"2026-03-01 10:11:12\" is local time: of TZ, else of the system. In the hour
+  that happens twice in autumn, -b means the first of the two and -e the second.
+  Also 2026-03-01T10:11:12Z, 2026-03-01T10:11:12+01:00, and seconds since 1970
+  such as 1772356272.5. Both ends belong to the window, exactly: -e \"10:00:59\"
+  leaves out what came half a second later.
 
 Examples:
   # what a host did around an incident
-  pcapx-extract -t /storage/pcaps/rolling -b \"2026-03-01 10:00:00\" -e \"2026-03-01 10:12:00\" \\
-      -f \"host 10.0.0.10 and port 443\" -o incident.pcap
+  pcapx-extract -t /storage/pcaps/rolling -f \"host 10.0.0.10 and port 443\" \\
+      -b \"2026-03-01 10:00:00\" -e \"2026-03-01 10:12:00\" -o incident.pcap
   # the first ten packets of a file, as text
   pcapx-extract -a incident.pcap --print 10
   # straight into another program
   pcapx-extract -t /storage/pcaps/rolling -f \"udp port 53\" -O | tshark -r -
-  # files of at most 100 MB each: dns-00001.pcap, dns-00002.pcap and so on
-  pcapx-extract -t /storage/pcaps/rolling -f \"port 53\" -o answers/ -P 100 -x dns-";
+  # at most 100 MB each: dns-00001.pcap, dns-00002.pcap and so on
+  pcapx-extract -t /storage/pcaps/rolling -f \"port 53\" -o dns/ -P 100 -x dns-";
 
 const CALLED_NPCAPEXTRACT: &str = "\
-Called as npcapextract (a link of that name is enough), it takes the same command line and answers as scripts for that
-program expect: when nothing matched it ends with 0 and leaves an empty file of 0 bytes, and the file always has exactly
-the name given, even when its format is pcapng.";
+Called as npcapextract:
+  A link of that name is enough. The command line is the same, the manners are
+  what scripts for that program expect: when nothing matched it ends with 0 and
+  leaves a file of 0 bytes, and the file has exactly the name given, even when
+  its format is pcapng.";
 
 /// Cuts packets out of a rolling capture.
 ///
@@ -63,7 +68,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILTER", help_heading = WHICH)]
     pub(crate) filter: Option<String>,
 
-    /// Capture file to write, `-` for standard output, or a folder; a name that ends in / is a folder.
+    /// Capture file to write, - for standard output, or a folder; a name that ends in / is a folder.
     ///
     /// The file is a pcap file with the link type and precision of the packets found. Where those differ it is a pcapng
     /// file, and .pcap in its name becomes .pcapng.

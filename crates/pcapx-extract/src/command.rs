@@ -16,7 +16,7 @@ use crate::progress::Bar;
 use crate::request::Request;
 use crate::summary::Summary;
 use crate::target::Target;
-use crate::voice::Voice;
+use crate::voice::{Voice, tell};
 use crate::{listing, matching_files};
 
 /// Does what the command line asks for.
@@ -40,16 +40,23 @@ pub(crate) fn run(args: &Args, guise: Guise, voice: Voice) -> Result<Code, Failu
     if voice.names_files() {
         name_files(&query, &interrupt, voice)?;
     }
+    if let Some(timeline) = target.timeline_around(&args.timelines) {
+        voice.note(&format_args!(
+            "the output lies in the timeline {timeline:?}: searched again, that gives its packets twice"
+        ));
+    }
     let output = Output { target, guise, empty: args.empty, interrupt: &interrupt };
     let answer = write(&output, query, voice)?;
     if let Some(packets) = args.print {
-        listing::print(&answer.files, packets, &zone)?;
+        listing::print(&answer.files, packets, &zone, &interrupt)?;
     }
     voice.warnings(&answer.extraction.warnings);
     note_other_name(target, &answer, voice);
     if voice.sums_up() {
         let took = begun.elapsed();
-        eprintln!("{}", Summary { request: &request, catalog: &catalog, answer: &answer, zone: &zone, took });
+        let summary =
+            Summary { request: &request, target, catalog: &catalog, answer: &answer, zone: &zone, took };
+        tell(format_args!("{summary}"));
     }
     let has_packets = answer.extraction.counts.packets_matched > 0;
     Ok(if has_packets { Code::Done } else { guise.nothing_matched() })

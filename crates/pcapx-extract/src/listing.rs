@@ -16,15 +16,22 @@ use pcapx_timeline::packet::{Network, PacketKeys, Pair, Ports, Reach};
 use pcapx_timeline::segment::{Packet, SegmentReader};
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 
 /// Prints the first `packets` packets of `files` on standard output. A reader that has seen enough is no error.
-pub(crate) fn print(files: &[PathBuf], packets: u64, zone: &LocalZone) -> Result<(), Failure> {
+pub(crate) fn print(
+    files: &[PathBuf],
+    packets: u64,
+    zone: &LocalZone,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let mut left = packets;
     for path in files {
         let unreadable = |source| Failure::NotACapture { path: path.clone(), source };
         let mut reader = SegmentReader::open(path).map_err(unreadable)?;
         while left > 0 {
+            interrupt.check()?;
             let line = match reader.next_packet() {
                 Ok(Some(packet)) => line(&packet, zone),
                 Ok(None) => break,

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     match command::run(&args, guise, voice) {
         Ok(code) => code.into(),
         Err(failure) => {
-            eprintln!("error: {failure}");
+            voice::tell(format_args!("error: {failure}"));
             failure.code().into()
         }
     }

@@ -3,7 +3,7 @@
 //! A file is the timeline's own work: it appears when it is complete. What the timeline cannot write to – standard output,
 //! a name that has to stay as it is – gets a finished file.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const EMPTY_PCAP: [u8; 24] =
 const FILE_MODE: u32 = 0o640;
 /// The same for a folder.
 const FOLDER_MODE: u32 = 0o750;
-/// Bytes handed to standard output between two looks at the signals.
+/// Bytes handed to a stream between two looks at the signals.
 const POUR_BYTES: usize = 64 * 1024;
 
 /// How answers are written, whatever they are.
@@ -41,7 +41,7 @@ pub(crate) struct Output<'o> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) extraction: Extraction,
-    /// Its capture files in the order of time; none where they went to standard output.
+    /// Its capture files in the order of time; none where a stream took them.
     pub(crate) files: Vec<PathBuf>,
     /// The folder of files that are not to stay.
     _spool: Option<TempDir>,
@@ -60,7 +60,8 @@ impl Output<'_> {
             Target::File(path) if self.guise == Guise::Npcapextract => self.exact_file(query, path),
             Target::File(path) => self.file(query, path),
             Target::Parts { folder, prefix, limits } => self.parts(query, folder, prefix, *limits),
-            Target::Stdout => self.stdout(query),
+            Target::Stdout => self.stream(query, io::stdout().lock(), &Failure::Stdout),
+            Target::Device(path) => self.device(query, path),
             Target::Listing { packets } => self.listing(query, *packets),
         }
     }
@@ -114,35 +115,51 @@ impl Output<'_> {
         Ok(Answer::of(answer.extraction, files))
     }
 
-    fn stdout(&self, query: Query<'_>) -> Result<Answer, Failure> {
+    fn device(&self, query: Query<'_>, path: &Path) -> Result<Answer, Failure> {
+        let failed = |source| Failure::Output { path: path.to_owned(), source };
+        let device = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        self.stream(query, device, &failed)
+    }
+
+    /// Writes to what takes bytes and nothing else.
+    fn stream(
+        &self,
+        query: Query<'_>,
+        to: impl Write,
+        failed: &dyn Fn(io::Error) -> Failure,
+    ) -> Result<Answer, Failure> {
         let spool = spool()?;
+        let in_spool = |source| Failure::Spool { path: std::env::temp_dir(), source };
         let extraction = self.run(query, &spool.path().join("answer.pcap"))?;
-        let in_spool = |source| Failure::Spool { path: spool.path().to_owned(), source };
         match &extraction.output {
             Some(path) => {
                 let file = File::open(path).map_err(in_spool)?;
                 // Open, but without a name: it goes when the process does, whatever its reader does to us.
-                spool.close().map_err(|source| Failure::Spool { path: path.clone(), source })?;
-                self.pour(file)?;
+                spool.close().map_err(in_spool)?;
+                self.pour(file, to, failed)?;
             }
-            None if self.empty => self.pour(&EMPTY_PCAP[..])?,
+            None if self.empty => self.pour(&EMPTY_PCAP[..], to, failed)?,
             None => {}
         }
         Ok(Answer::of(extraction, Vec::new()))
     }
 
-    fn pour(&self, mut from: impl Read) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
+    fn pour(
+        &self,
+        mut from: impl Read,
+        mut to: impl Write,
+        failed: &dyn Fn(io::Error) -> Failure,
+    ) -> Result<(), Failure> {
         let mut buffer = vec![0; POUR_BYTES];
         loop {
             self.interrupt.check()?;
             let n = match from.read(&mut buffer) {
-                Ok(0) => return stdout.flush().map_err(Failure::Stdout),
+                Ok(0) => return to.flush().map_err(failed),
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(source) => return Err(Failure::Spool { path: std::env::temp_dir(), source }),
             };
-            stdout.write_all(&buffer[..n]).map_err(Failure::Stdout)?;
+            to.write_all(&buffer[..n]).map_err(failed)?;
         }
     }
 

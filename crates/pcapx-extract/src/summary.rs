@@ -16,6 +16,7 @@ use crate::target::Target;
 #[derive(Debug)]
 pub(crate) struct Summary<'s> {
     pub(crate) request: &'s Request,
+    pub(crate) target: &'s Target,
     pub(crate) catalog: &'s Catalog,
     pub(crate) answer: &'s Answer,
     pub(crate) zone: &'s LocalZone,
@@ -24,20 +25,15 @@ pub(crate) struct Summary<'s> {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self.answer.extraction.counts;
         self.headline(f)?;
         write!(f, "\n  window   {}", spoken(self.request.window, self.zone))?;
         if let Some(filter) = &self.request.filter {
             write!(f, "\n  filter   {filter}")?;
         }
-        let skipped = counts.segments_skipped;
-        write!(f, "\n  files    {} searched, {skipped} skipped: outside of the window", counts.segments)?;
-        write!(
-            f,
-            "\n  packets  {} searched, {} in the window, {} matched",
-            counts.packets_scanned, counts.packets_in_window, counts.packets_matched
-        )?;
-        write!(f, "\n  bytes    {} read, {} written", counts.bytes_read, self.bytes_written())?;
+        // An answer that ended early leaves files half read, which nobody has counted.
+        if self.answer.extraction.limit_hit.is_none() {
+            self.searched(f)?;
+        }
         let warnings = self.answer.extraction.warnings.len();
         if warnings > 0 {
             write!(f, "\n  warnings {warnings}: not every file could be searched to its end")?;
@@ -47,30 +43,43 @@ impl fmt::Display for Summary<'_> {
 }
 
 impl Summary<'_> {
+    fn searched(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.answer.extraction.counts;
+        let skipped = counts.segments_skipped;
+        write!(f, "\n  files    {} searched, {skipped} skipped: outside of the window", counts.segments)?;
+        write!(
+            f,
+            "\n  packets  {} searched, {} in the window, {} matched",
+            counts.packets_scanned, counts.packets_in_window, counts.packets_matched
+        )?;
+        write!(f, "\n  bytes    {} read, {} written", counts.bytes_read, self.bytes_written())
+    }
+
     fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.answer.extraction.counts;
         if counts.packets_matched == 0 {
             return write!(f, "nothing matched: {}", self.reason());
         }
         let packets = counted(counts.packets_matched, "packet");
-        match (&self.request.target, &self.answer.files[..]) {
-            (Some(Target::Listing { .. }), _) if self.answer.extraction.limit_hit.is_some() => {
+        match (self.target, &self.answer.files[..]) {
+            (Target::Listing { .. }, _) if self.answer.extraction.limit_hit.is_some() => {
                 write!(f, "printed: the first {packets}, more match")
             }
-            (Some(Target::Listing { .. }), _) => write!(f, "printed: {packets}, all that match"),
+            (Target::Listing { .. }, _) => write!(f, "printed: {packets}, all that match"),
+            (Target::Device(path), _) => write!(f, "{}: {packets}", path.display()),
             (_, []) => write!(f, "standard output: {packets}"),
             (_, [file]) => write!(f, "{}: {packets}", file.display()),
             (_, [first, .., last]) => {
-                write!(f, "{} to {}: {packets}", first.display(), last.display())?;
-                write!(f, " in {} files", self.answer.files.len())
+                let files = self.answer.files.len();
+                write!(f, "{} to {}: {packets} in {files} files", first.display(), last.display())
             }
         }
     }
 
     /// Files that do not stay are not counted.
     fn bytes_written(&self) -> u64 {
-        match self.request.target {
-            Some(Target::Listing { .. }) => 0,
+        match self.target {
+            Target::Listing { .. } => 0,
             _ => self.answer.extraction.counts.bytes_written,
         }
     }

@@ -1,6 +1,7 @@
 //! Where the packets go, decided from the command line.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ pub(crate) enum Target {
     Parts { folder: PathBuf, prefix: String, limits: Limits },
     /// Standard output.
     Stdout,
+    /// A pipe or device that is there already, such as `/dev/null`: written to, not replaced.
+    Device(PathBuf),
     /// Only to the listing: no more than this many packets are needed.
     Listing { packets: u64 },
 }
@@ -47,8 +50,31 @@ impl Target {
                 let prefix = args.prefix.clone().unwrap_or_else(|| format!("{stem}-"));
                 Self::parts(folder_of(path).to_owned(), Some(prefix), limits)
             }
-            Some(path) => Ok(Self::File(path.clone())),
+            Some(path) => Ok(Self::one(path)),
         }
+    }
+
+    fn one(path: &Path) -> Self {
+        match fs::metadata(path) {
+            Ok(there) if !there.is_file() => Self::Device(path.to_owned()),
+            // A link stays and the file behind it is replaced.
+            Ok(_) if path.is_symlink() => {
+                Self::File(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))
+            }
+            _ => Self::File(path.to_owned()),
+        }
+    }
+
+    /// The first of `timelines` that files of this target would lie in.
+    pub(crate) fn timeline_around<'t>(&self, timelines: &'t [PathBuf]) -> Option<&'t Path> {
+        let folder = match self {
+            Self::File(path) => folder_of(path),
+            Self::Parts { folder, .. } => folder,
+            Self::Stdout | Self::Device(_) | Self::Listing { .. } => return None,
+        };
+        let folder = fs::canonicalize(folder).ok()?;
+        let is_around = |timeline: &&PathBuf| fs::canonicalize(timeline).is_ok_and(|t| folder.starts_with(t));
+        timelines.iter().find(is_around).map(PathBuf::as_path)
     }
 
     fn stdout(args: &Args, has_parts: bool) -> Result<Self, Failure> {
@@ -124,6 +150,18 @@ mod tests {
     fn a_folder_takes_numbered_files() {
         assert_eq!(target("-o new/").unwrap(), parts("new/", "", None, None));
         assert_eq!(target("-o src -N 1 -x p").unwrap(), parts("src", "p", None, Some(1)));
+    }
+
+    #[test]
+    fn a_device_is_not_a_file() {
+        assert_eq!(target("-o /dev/null").unwrap(), Target::Device("/dev/null".into()));
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file.pcap"), dir.path().join("link.pcap"));
+        std::os::unix::fs::symlink("file.pcap", &link).unwrap();
+        let of_link = || target(&format!("-o {}", link.display())).unwrap();
+        assert_eq!(of_link(), Target::File(link.clone()));
+        fs::write(&file, b"").unwrap();
+        assert_eq!(of_link(), Target::File(fs::canonicalize(&file).unwrap()));
     }
 
     #[test]

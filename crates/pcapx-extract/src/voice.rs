@@ -1,6 +1,7 @@
 //! What is told on standard error, and how much of it.
 
-use std::fmt::Display;
+use std::fmt::{Arguments, Display};
+use std::io::{self, Write};
 
 use pcapx_timeline::warning::Warning;
 
@@ -44,7 +45,7 @@ impl Voice {
     /// Something the user may not have expected.
     pub(crate) fn note(self, note: &dyn Display) {
         if self.warns() {
-            eprintln!("note: {note}");
+            tell(format_args!("note: {note}"));
         }
     }
 
@@ -55,10 +56,16 @@ impl Voice {
         }
         let told = if self.names_files() { warnings.len() } else { WARNINGS_TOLD };
         for warning in warnings.iter().take(told) {
-            eprintln!("warning: {warning}");
+            tell(format_args!("warning: {warning}"));
         }
         if warnings.len() > told {
-            eprintln!("warning: {} more files have warnings, -v names them", warnings.len() - told);
+            let left = warnings.len() - told;
+            tell(format_args!("warning: {left} more files have warnings, -v names them"));
         }
     }
+}
+
+/// Writes a line to standard error. Nobody can be told that this cannot be written, and no answer is worse for it.
+pub(crate) fn tell(line: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,6 +1,8 @@
 //! Where packets go: a file, many files, standard output, nowhere.
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::Path;
 
 use pcapx_testkit::capture::{Packet, Pcap, link, read_pcap};
 
@@ -61,6 +63,45 @@ fn a_full_disk_behind_standard_output_is_told() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let ran = run(room.command().arg("-O").arg("-t").arg(room.timeline()).stdout(full));
     ran.ended(4).says("standard output cannot be written");
+}
+
+#[test]
+fn pipes_and_devices_are_written_to_and_stay() {
+    let room = Room::new();
+    room.extract(&["-f", "udp", "-o", "/dev/null"]).ended(0).says("/dev/null: 240 packets");
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    room.extract(&["-f", "udp", "-o", "a.pcap"]).ended(0);
+    let ran = room.extract(&["-f", "udp", "-o", "/dev/stdout"]).ended(0);
+    assert_eq!(ran.stdout, fs::read(room.out("a.pcap")).unwrap());
+    room.extract(&["-o", "/dev/full"]).ended(4).says("\"/dev/full\" cannot be written: No space left");
+}
+
+#[test]
+fn a_link_stays_and_its_file_is_replaced() {
+    let room = Room::new();
+    fs::write(room.path("file.pcap"), b"an older answer").unwrap();
+    symlink("../file.pcap", room.out("link.pcap")).unwrap();
+    room.extract(&["-f", "udp", "-o", "link.pcap"]).ended(0);
+    assert_eq!(fs::read_link(room.out("link.pcap")).unwrap(), Path::new("../file.pcap"));
+    assert_eq!(read_pcap(&fs::read(room.path("file.pcap")).unwrap()).unwrap().packets.len(), 240);
+}
+
+#[test]
+fn an_output_in_the_timeline_is_noted() {
+    let room = Room::new();
+    let note = "the output lies in the timeline";
+    room.extract(&["-o", arg(&room.timeline().join("a.pcap"))]).ended(0).says(note);
+    room.extract(&["-N", "500", "-o", arg(&room.timeline().join("2026"))]).ended(0).says(note);
+    assert!(!room.extract(&["-o", "a.pcap"]).ended(0).stderr.contains(note));
+}
+
+#[test]
+fn a_closed_standard_error_changes_nothing() {
+    let room = Room::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = room.command().args(["-v", "-o", "a.pcap", "-t"]).arg(room.timeline()).stderr(full).status();
+    assert_eq!(status.unwrap().code(), Some(0));
+    assert_eq!(room.read("a.pcap").len(), 720);
 }
 
 #[test]
