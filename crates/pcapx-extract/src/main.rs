@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let guise = std::env::args_os().next().map_or(Guise::Own, |called| Guise::of(&called));
     let args = Args::parse();
     let voice = Voice::new(args.verbose);
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(voice.log_level())).init();
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", voice.log_level())).init();
     match command::run(&args, guise, voice) {
         Ok(code) => code.into(),
         Err(failure) => {

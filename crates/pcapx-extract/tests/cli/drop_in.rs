@@ -16,7 +16,7 @@ fn npcapextract(room: &Room, begin: &str, end: &str, filter: &str) -> Command {
         symlink(env!("CARGO_BIN_EXE_pcapx-extract"), bin.join("npcapextract")).unwrap();
     }
     let mut command = Command::new("npcapextract");
-    command.env("PATH", &bin).env("TZ", "Europe/Warsaw").env_remove("RUST_LOG").stdin(Stdio::null());
+    command.env("PATH", &bin).env("TZ", "Europe/Warsaw").env_remove("PCAPX_LOG").stdin(Stdio::null());
     command.arg("-t").arg(room.timeline()).args(["-b", begin, "-e", end, "-f", filter, "-o"]);
     command.arg(room.out("20260301_100200_alert_12345.pcap"));
     command

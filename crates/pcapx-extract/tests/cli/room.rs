@@ -95,7 +95,7 @@ impl Room {
     /// The program in `out`, not yet started.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pcapx-extract"));
-        command.current_dir(self.path("out")).env("TZ", "UTC").env_remove("RUST_LOG").stdin(Stdio::null());
+        command.current_dir(self.path("out")).env("TZ", "UTC").env_remove("PCAPX_LOG").stdin(Stdio::null());
         command
     }
 
