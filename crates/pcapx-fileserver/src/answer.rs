@@ -2,7 +2,8 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper::header::{
@@ -13,41 +14,43 @@ use hyper::{Method, StatusCode};
 use pcapx_http::{Context, Reply, ReplyBody, reply};
 use rustix::io::Errno;
 
+use crate::buffers::{BUFFER_BYTES, Buffers};
 use crate::conditions::{self, Verdict};
 use crate::download::{self, Download};
-use crate::folder::{Folder, Found};
+use crate::folder::{Folder, Found, Patience};
 use crate::presentation::{content_type, disposition};
 use crate::range::Part;
 use crate::requested::file_name;
 use crate::validators::Validators;
 
-/// Files and ranges up to this size are read in one go, ahead of the answer: no stream, one trip to a reading
-/// thread for all of it.
-const SMALL_BYTES: u64 = 256 << 10;
-
 /// What the answer depends on beside the file.
 #[derive(Debug)]
 pub(crate) struct Question {
+    /// Path relative to the folder.
+    pub(crate) path: PathBuf,
+    /// Whether the path ended with a slash.
+    pub(crate) as_directory: bool,
     /// GET or HEAD.
     pub(crate) method: Method,
     /// The request's headers.
     pub(crate) headers: HeaderMap,
 }
 
-/// Looks `path` up and answers. Blocks on the disk.
+/// Looks the path up and answers. Without patience this does not wait for the disk but fails with `WouldBlock`.
 pub(crate) fn answer(
     folder: &Folder,
-    path: &Path,
-    as_directory: bool,
+    buffers: &Arc<Buffers>,
     question: &Question,
     context: &Context,
+    patience: Patience,
 ) -> io::Result<Reply> {
-    match folder.find(path)? {
+    match folder.find(&question.path, patience)? {
         Found::Directory => Ok(reply::text(StatusCode::FORBIDDEN, "Directory listing disabled")),
-        Found::File(file, stat) if !as_directory => {
+        Found::File(file, stat) if !question.as_directory => {
             let length = u64::try_from(stat.st_size).map_err(io::Error::other)?;
             let validators = Validators::of(&stat, SystemTime::now());
-            Ok(file_answer(file, length, &validators, file_name(path), question, context))
+            let body = |start, length| body(file, start, length, buffers, patience);
+            Ok(file_answer(length, &validators, question, context, body))
         }
         Found::File(..) => Ok(not_found()),
         Found::Nothing(why) => {
@@ -64,13 +67,13 @@ pub(crate) fn not_found() -> Reply {
     reply::text(StatusCode::NOT_FOUND, "Not Found")
 }
 
+/// The answer for an open file of `length` bytes; `body` makes one of a start and a length.
 fn file_answer(
-    file: OwnedFd,
     length: u64,
     validators: &Validators,
-    name: &[u8],
     question: &Question,
     context: &Context,
+    body: impl FnOnce(u64, u64) -> ReplyBody,
 ) -> Reply {
     let mut reply = match conditions::evaluate(&question.headers, validators) {
         Verdict::Failed => return reply::text(StatusCode::PRECONDITION_FAILED, "Precondition Failed"),
@@ -87,6 +90,7 @@ fn file_answer(
             };
             let mut reply = reply::empty(status);
             let headers = reply.headers_mut();
+            let name = file_name(&question.path);
             headers.insert(CONTENT_TYPE, content_type(name));
             headers.insert(CONTENT_LENGTH, HeaderValue::from(taken));
             headers.insert(CONTENT_DISPOSITION, disposition(name));
@@ -96,7 +100,7 @@ fn file_answer(
                 context.note("range", format_args!("{start}-{last}/{length}"));
             }
             if question.method == Method::GET {
-                *reply.body_mut() = body(file, start, taken);
+                *reply.body_mut() = body(start, taken);
             }
             reply
         }
@@ -116,12 +120,20 @@ fn unsatisfiable(length: u64) -> Reply {
     reply
 }
 
-fn body(file: OwnedFd, start: u64, length: u64) -> ReplyBody {
-    if length <= SMALL_BYTES
-        && let Ok(bytes) = download::read(&file, start, length)
+/// What fits a buffer is read now – by the patient, who are on a reading thread already, even from disk –, the rest
+/// while it is sent.
+fn body(file: OwnedFd, start: u64, length: u64, buffers: &Arc<Buffers>, patience: Patience) -> ReplyBody {
+    if let Ok(length) = usize::try_from(length)
+        && length <= BUFFER_BYTES
     {
-        return ReplyBody::full(bytes);
+        let read = match patience {
+            Patience::None => download::read_if_cached(&file, start, length, buffers),
+            // A read that failed fails again below, where the client sees that its download is broken.
+            Patience::Endless => download::read(&file, start, length, buffers).ok(),
+        };
+        if let Some(bytes) = read {
+            return ReplyBody::full(bytes);
+        }
     }
-    // A small file that could not be read in one go fails here again, where the client sees it.
-    ReplyBody::stream(Download::new(file, start, length))
+    ReplyBody::stream(Download::new(file, start, length, Arc::clone(buffers)))
 }

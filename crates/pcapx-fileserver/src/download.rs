@@ -1,7 +1,7 @@
 //! The bytes of a file on their way to a client, in constant memory.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use rustix::buffer::spare_capacity;
-use rustix::io::{Errno, pread};
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Bytes read at once. Two of these are in memory for a download: one being read, one being sent.
-const CHUNK_BYTES: u64 = 256 << 10;
+use crate::buffers::{BUFFER_BYTES, Buffer, Buffers};
 
-/// Streams a part of an open file. Reads happen on blocking threads, one ahead of the network.
+/// Streams a part of an open file, one buffer at a time.
+///
+/// What the page cache holds is copied at once; the rest is read on a blocking thread. The next buffer is filled when
+/// the network has taken the former one; the kernel reads ahead on disk meanwhile.
 ///
 /// The file stays the one that was opened, whatever happens to its name. When it turns out shorter than it was, the
 /// stream fails: the client sees a broken download, never made-up bytes.
 pub(crate) struct Download {
     file: Arc<OwnedFd>,
-    /// Offset of the first byte that nobody reads yet.
+    buffers: Arc<Buffers>,
+    /// Offset of the next byte to hand on.
     next: u64,
-    /// Bytes that nobody reads yet.
-    unread: u64,
     /// Bytes not handed on yet.
     unsent: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
@@ -33,18 +33,14 @@ pub(crate) struct Download {
 
 impl Download {
     /// `length` bytes of `file` from offset `start`.
-    pub(crate) fn new(file: OwnedFd, start: u64, length: u64) -> Self {
-        Download { file: Arc::new(file), next: start, unread: length, unsent: length, reading: None }
+    pub(crate) fn new(file: OwnedFd, start: u64, length: u64, buffers: Arc<Buffers>) -> Self {
+        Download { file: Arc::new(file), buffers, next: start, unsent: length, reading: None }
     }
 
-    fn read_ahead(&mut self) {
-        let length = self.unread.min(CHUNK_BYTES);
-        if length > 0 {
-            let (file, start) = (Arc::clone(&self.file), self.next);
-            self.reading = Some(spawn_blocking(move || read(&file, start, length)));
-            self.next += length;
-            self.unread -= length;
-        }
+    fn handed_on(&mut self, bytes: Bytes) -> Frame<Bytes> {
+        self.next += bytes.len() as u64;
+        self.unsent -= bytes.len() as u64;
+        Frame::data(bytes)
     }
 }
 
@@ -53,17 +49,27 @@ impl Body for Download {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.reading.is_none() {
-            self.read_ahead();
+        let this = &mut *self;
+        if this.unsent == 0 {
+            return Poll::Ready(None);
         }
-        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let reading = match &mut this.reading {
+            Some(reading) => reading,
+            none => {
+                let length = this.unsent.min(BUFFER_BYTES as u64) as usize;
+                let mut buffer = this.buffers.take();
+                let filled = read_cached(&this.file, this.next, &mut buffer[..length]);
+                if filled == length {
+                    let frame = this.handed_on(buffer.freeze(length));
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                let (file, start) = (Arc::clone(&this.file), this.next);
+                none.insert(spawn_blocking(move || read_rest(&file, start, buffer, filled, length)))
+            }
+        };
         let read = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::other).flatten();
-        self.reading = None;
-        if let Ok(bytes) = &read {
-            self.unsent -= bytes.len() as u64;
-            self.read_ahead();
-        }
-        Poll::Ready(Some(read.map(Frame::data)))
+        this.reading = None;
+        Poll::Ready(Some(read.map(|bytes| this.handed_on(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -75,19 +81,43 @@ impl Body for Download {
     }
 }
 
-/// Reads exactly `length` bytes from offset `start`. Blocks.
-pub(crate) fn read(file: &OwnedFd, start: u64, length: u64) -> io::Result<Bytes> {
-    let length = usize::try_from(length).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(length);
-    while bytes.len() < length {
-        let at = start + bytes.len() as u64;
-        match pread(file, spare_capacity(&mut bytes), at) {
+/// Reads `length` bytes, at most [`BUFFER_BYTES`], from offset `start`, when all of them are in memory.
+pub(crate) fn read_if_cached(
+    file: &OwnedFd,
+    start: u64,
+    length: usize,
+    buffers: &Arc<Buffers>,
+) -> Option<Bytes> {
+    let mut buffer = buffers.take();
+    let filled = read_cached(file, start, buffer.get_mut(..length)?);
+    (filled == length).then(|| buffer.freeze(length))
+}
+
+/// Reads exactly `length` bytes, at most [`BUFFER_BYTES`], from offset `start`. Blocks.
+pub(crate) fn read(file: &OwnedFd, start: u64, length: usize, buffers: &Arc<Buffers>) -> io::Result<Bytes> {
+    read_rest(file, start, buffers.take(), 0, length)
+}
+
+/// Copies what the page cache holds; returns how much that is. Does not block. Where a file system cannot tell, that
+/// is nothing.
+fn read_cached(file: &OwnedFd, start: u64, bytes: &mut [u8]) -> usize {
+    preadv2(file, &mut [IoSliceMut::new(bytes)], start, ReadWriteFlags::NOWAIT).unwrap_or(0)
+}
+
+fn read_rest(
+    file: &OwnedFd,
+    start: u64,
+    mut buffer: Buffer,
+    mut filled: usize,
+    length: usize,
+) -> io::Result<Bytes> {
+    while filled < length {
+        match pread(file, &mut buffer[filled..length], start + filled as u64) {
             Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter")),
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    // The vector may have been given more room than was asked for.
-    bytes.truncate(length);
-    Ok(Bytes::from(bytes))
+    Ok(buffer.freeze(length))
 }

@@ -12,13 +12,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
 /// How files are opened: a FIFO does not wait for its writer, a terminal does not become ours.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 /// How directories on the way are opened: as a place only.
 const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// How paths below the folder are resolved: never out of it, never by way of `/proc/PID/fd` and its like.
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 /// Attempts while somebody renames directories under our eyes; then the walk decides.
 const ATTEMPTS: u32 = 4;
 /// Links followed on one path, as the kernel has it.
@@ -28,6 +30,15 @@ const MOST_LINKS: u32 = 40;
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+}
+
+/// Whether looking a path up may wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Only what the kernel knows by heart (`RESOLVE_CACHED`, Linux 5.12).
+    None,
+    /// As long as it takes.
+    Endless,
 }
 
 /// What stands at a path.
@@ -47,9 +58,13 @@ impl Folder {
     }
 
     /// Opens what stands at `path`, relative to the folder. Fails when the system is out of files or memory, or the
-    /// disk fails; all that a client can cause is [`Found::Nothing`].
-    pub(crate) fn find(&self, path: &Path) -> io::Result<Found> {
-        let found = self.open(path).and_then(|file| {
+    /// disk fails; all that a client can cause is [`Found::Nothing`]. Without patience also fails with `WouldBlock`.
+    pub(crate) fn find(&self, path: &Path, patience: Patience) -> io::Result<Found> {
+        let opened = match patience {
+            Patience::None => self.open_cached(path),
+            Patience::Endless => self.open(path),
+        };
+        let found = opened.and_then(|file| {
             let stat = fstat(&file)?;
             Ok(match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => Found::File(file, Box::new(stat)),
@@ -58,17 +73,28 @@ impl Folder {
             })
         });
         match found {
-            Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)) => Err(error.into()),
+            Err(error @ (Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)) => {
+                Err(error.into())
+            }
             Err(error) => Ok(Found::Nothing(error)),
             Ok(found) => Ok(found),
         }
     }
 
+    fn open_cached(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let cached = ResolveFlags::CACHED;
+        openat2(CWD, &self.path, PLACE, Mode::empty(), cached)
+            .and_then(|root| openat2(root, path, READ, Mode::empty(), BENEATH | cached))
+            // Kernels that do not know the flag or the call, sandboxes that forbid it: the patient way decides.
+            .map_err(|error| {
+                if matches!(error, Errno::INVAL | Errno::NOSYS | Errno::PERM) { Errno::AGAIN } else { error }
+            })
+    }
+
     fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
         let root = open(&self.path, PLACE, Mode::empty())?;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         for _ in 0..ATTEMPTS {
-            match openat2(&root, path, READ, Mode::empty(), beneath) {
+            match openat2(&root, path, READ, Mode::empty(), BENEATH) {
                 Err(Errno::AGAIN) => {}
                 // No such call, or a sandbox that does not know it.
                 Err(Errno::NOSYS | Errno::PERM) => break,
@@ -208,6 +234,9 @@ mod tests {
         ] {
             assert_eq!(kind(walk(place.as_fd(), Path::new(path))), expected, "walked: {path}");
             assert_eq!(kind(folder.open(Path::new(path))), expected, "opened: {path}");
+            // What was just opened is known by heart, unless memory is short or the kernel does not know how.
+            let cached = kind(folder.open_cached(Path::new(path)));
+            assert!(cached == expected || cached == Err(Errno::AGAIN), "cached: {path}: {cached:?}");
         }
     }
 
@@ -215,7 +244,7 @@ mod tests {
     fn a_missing_folder_has_nothing() {
         let scene = tempfile::tempdir().unwrap();
         let folder = Folder::new(scene.path().join("not/yet"));
-        assert!(matches!(folder.find(Path::new("a")), Ok(Found::Nothing(Errno::NOENT))));
+        assert!(matches!(folder.find(Path::new("a"), Patience::Endless), Ok(Found::Nothing(Errno::NOENT))));
     }
 
     #[test]
@@ -224,6 +253,6 @@ mod tests {
         let path = scene.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
         let folder = Folder::new(scene.path().to_owned());
-        assert!(matches!(folder.find(Path::new("fifo")), Ok(Found::Nothing(Errno::NXIO))));
+        assert!(matches!(folder.find(Path::new("fifo"), Patience::Endless), Ok(Found::Nothing(Errno::NXIO))));
     }
 }

@@ -10,6 +10,7 @@
 //! yet and serves what appears in it.
 
 mod answer;
+mod buffers;
 mod conditions;
 mod download;
 mod folder;

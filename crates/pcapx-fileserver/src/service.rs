@@ -7,15 +7,18 @@
 //! 4. The method, GET or HEAD: 405 `Method Not Allowed`.
 //! 5. The path: 404 `Not Found` for names that are never served, 403 `Directory listing disabled` for directories.
 
+use std::io;
 use std::sync::Arc;
 
 use hyper::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, StatusCode};
 use pcapx_core::config::Config;
 use pcapx_http::{Allowlist, Authenticator, Context, Handler, Identity, Reply, Request, reply};
+use tokio::task::spawn_blocking;
 
 use crate::answer::{Question, answer, not_found};
-use crate::folder::Folder;
+use crate::buffers::Buffers;
+use crate::folder::{Folder, Patience};
 use crate::requested::Requested;
 
 /// The realm that browsers show.
@@ -27,6 +30,7 @@ const HEALTH_PATH: &str = "/healthz";
 #[derive(Debug)]
 pub(crate) struct FileService {
     folder: Arc<Folder>,
+    buffers: Arc<Buffers>,
     door: Authenticator,
     allowlist: Allowlist,
 }
@@ -35,6 +39,7 @@ impl FileService {
     pub(crate) fn new(config: &Config) -> Self {
         FileService {
             folder: Arc::new(Folder::new(config.output_dir.clone())),
+            buffers: Arc::default(),
             door: Authenticator::new(&config.fileserver_auth, REALM),
             allowlist: Allowlist::new(&config.allowed_ips),
         }
@@ -71,17 +76,25 @@ impl FileService {
             Some(Requested::Below { path, as_directory }) => (path, as_directory),
         };
         let (head, _) = request.into_parts();
-        let question = Question { method: head.method, headers: head.headers };
-        let (folder, noted) = (Arc::clone(&self.folder), context.clone());
-        let answered =
-            tokio::task::spawn_blocking(move || answer(&folder, &path, as_directory, &question, &noted));
-        match answered.await.map_err(std::io::Error::other).flatten() {
+        let question = Question { path, as_directory, method: head.method, headers: head.headers };
+        match self.answer(question, context).await {
             Ok(reply) => reply,
             Err(error) => {
                 context.note("error", error);
                 reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }
+    }
+
+    /// Answers at once when everything is in memory, else from a thread that may wait for the disk.
+    async fn answer(&self, question: Question, context: &Context) -> io::Result<Reply> {
+        match answer(&self.folder, &self.buffers, &question, context, Patience::None) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            answered => return answered,
+        }
+        let (folder, buffers) = (Arc::clone(&self.folder), Arc::clone(&self.buffers));
+        let context = context.clone();
+        spawn_blocking(move || answer(&folder, &buffers, &question, &context, Patience::Endless)).await?
     }
 }
 

@@ -138,6 +138,7 @@ fn nothing_else_is_ever_readable() {
             Connection::open(service.address()).exchange(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes());
         assert_eq!(reply.status, 400, "{target:?}");
     }
+    service.wait_for_log(|line| line.contains("connection peer=127.0.0.1 ended="));
 }
 
 #[test]

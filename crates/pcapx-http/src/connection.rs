@@ -19,7 +19,7 @@ use crate::access::Entry;
 use crate::panics::caught;
 use crate::slots::{Place, Slot};
 use crate::stream::Stream;
-use crate::{Context, Limits, Reply, Request, RequestBody, Stop, reply};
+use crate::{Context, Limits, LogValue, Reply, Request, RequestBody, Stop, reply};
 
 /// The longest request head; beyond it hyper answers 431.
 const HEAD_BYTES: usize = 32 << 10;
@@ -60,7 +60,7 @@ pub(crate) async fn serve<H: Handler>(
     shared: Arc<Shared<H>>,
 ) {
     if let Err(error) = tcp.set_nodelay(true) {
-        log::debug!("connection peer={peer} nodelay: {error}");
+        log::debug!("connection peer={} nodelay: {error}", peer.ip().to_canonical());
     }
     let slot = Arc::clone(&place.0);
     let io = TokioIo::new(Stream::new(tcp, Arc::clone(&slot), shared.limits.write_stall));
@@ -83,7 +83,7 @@ pub(crate) async fn serve<H: Handler>(
             biased;
             ended = connection.as_mut() => break ended,
             () = slot.evicted.notified() => {
-                log::debug!("connection peer={peer} idle, closed in favour of a new one");
+                log::debug!("connection peer={} closed in favour of a new one", peer.ip().to_canonical());
                 return;
             }
             () = stopping.as_mut(), if !told => {
@@ -96,7 +96,14 @@ pub(crate) async fn serve<H: Handler>(
         }
     };
     if let Err(error) = ended {
-        log::debug!("connection peer={peer} ended: {error}");
+        // What is no request never gets an access line; it was answered 400, 414 or 431 by hyper.
+        let level = if error.is_parse() { log::Level::Info } else { log::Level::Debug };
+        log::log!(
+            level,
+            "connection peer={} ended={}",
+            peer.ip().to_canonical(),
+            LogValue::new(&error.to_string())
+        );
     }
 }
 

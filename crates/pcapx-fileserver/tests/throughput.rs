@@ -1,0 +1,85 @@
+//! Requests per second beside nginx, on the same file and in the same run.
+//!
+//! Measures, so it is run by hand and with optimisation:
+//! `cargo test --release -p pcapx-fileserver --test throughput -- --ignored --nocapture`
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use pcapx_testkit::process::{PATIENCE, Service, Site, poll, request};
+
+const FILE_BYTES: usize = 64 << 10;
+const CONNECTIONS: &str = "-c16";
+const ROUNDS: usize = 3;
+/// The least that is promised, as a part of what nginx does.
+const LEAST_RATIO: f64 = 0.5;
+
+/// nginx in the foreground, killed when dropped.
+struct Nginx(Child);
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The process is ours and not reaped yet. SIGQUIT would let the workers go; the master takes them along on
+        // SIGTERM too.
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+fn start_nginx(site: &Site) -> Option<(Nginx, u16)> {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (here, folder) = (site.path().display(), site.output_dir());
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {here}/{kind};"))
+        .concat();
+    let configuration = format!(
+        "daemon off; worker_processes 2; pid {here}/nginx.pid; error_log {here}/nginx.log;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{ access_log {here}/access.log; sendfile on; tcp_nopush on; keepalive_requests 10000000; {temporary}\n\
+         server {{ listen 127.0.0.1:{port}; root {}; }} }}\n",
+        folder.display()
+    );
+    let path = site.path().join("nginx.conf");
+    fs::write(&path, configuration).unwrap();
+    let nginx = Command::new("nginx").arg("-c").arg(path).stderr(Stdio::null()).spawn().ok()?;
+    let nginx = Nginx(nginx);
+    let up = poll(PATIENCE, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    up.map(|_| (nginx, port))
+}
+
+/// Requests per second that wrk makes of `url`.
+fn measure(url: &str) -> f64 {
+    let output = Command::new("wrk").args(["-t2", CONNECTIONS, "-d3s", url]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!text.contains("Non-2xx"), "{text}");
+    let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    line.unwrap_or_else(|| panic!("{text}")).trim().parse().unwrap()
+}
+
+#[test]
+#[ignore = "a measurement: needs wrk, nginx, a quiet machine and --release"]
+fn a_small_file_is_served_at_half_the_speed_of_nginx_or_better() {
+    if Command::new("wrk").arg("-v").output().is_err() {
+        eprintln!("SKIPPED: wrk cannot be run");
+        return;
+    }
+    let site = Site::new();
+    fs::write(site.output_dir().join("a.pcap"), vec![7; FILE_BYTES]).unwrap();
+    let Some((_nginx, port)) = start_nginx(&site) else {
+        eprintln!("SKIPPED: nginx cannot be run");
+        return;
+    };
+    let service = Service::start(env!("CARGO_BIN_EXE_pcapx-fileserver"), &site);
+    assert_eq!(request(service.address(), "GET", "/a.pcap", &[], b"").body.len(), FILE_BYTES);
+    let theirs_url = format!("http://127.0.0.1:{port}/a.pcap");
+    let mut ratios: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let (ours, theirs) = (measure(&service.url("/a.pcap")), measure(&theirs_url));
+            eprintln!("pcapx-fileserver {ours:.0}/s, nginx {theirs:.0}/s: {:.2}", ours / theirs);
+            ours / theirs
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    assert!(ratios[ROUNDS / 2] >= LEAST_RATIO, "the median of {ratios:?} is below {LEAST_RATIO}");
+}
