@@ -30,6 +30,7 @@ fn check_errors(cases: &[(&str, &str)]) {
 fn a_blank_filter_is_true_of_every_packet() {
     for text in ["", " ", "\t\r\n "] {
         assert_eq!(parse(text), Ok(Expr::And(vec![])), "{text:?}");
+        assert_eq!(text.parse(), Ok(Expr::And(vec![])), "{text:?}");
     }
 }
 
@@ -308,6 +309,7 @@ fn a_comparison_of_plain_numbers_is_refused_as_arithmetic() {
         ("not (110= 0)", 9),
         ("((1)) = 1", 7),
         ("tcp and 1 < 2", 11),
+        ("tcp and not not 1 = 1", 19),
         ("ether host 0:1:2:3:4:5 or 00<1", 29),
         ("port 80 or (70000) = 70000", 20),
         ("port 80 or ((4 / 2) = 2)", 16),

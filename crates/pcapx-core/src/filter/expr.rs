@@ -23,6 +23,9 @@ pub enum Expr {
 }
 
 /// One test of one packet; the names are those of pcap-filter(7).
+///
+/// Some values have no text in that language and never come out of this crate: a `scope` of the other IP version than
+/// the address, and an Ethernet type up to 1500, which there stands for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Primitive {
     /// `host A`: an address of the IP, ARP or RARP header.

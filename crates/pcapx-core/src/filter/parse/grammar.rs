@@ -187,11 +187,10 @@ impl<'a> Parser<'a> {
         self.take()?;
         let inner = self.operand(place.negated(), words)?;
         let words = inner.words;
-        let form = match inner.form {
-            Form::Tests(tree) => Form::Tests(self.bounded(tree.negated())?),
-            Form::Values(tree) => Form::Values(self.bounded(tree.negated())?),
-            Form::Number(value, _) => Form::Values(self.value(value, words)?.negated()),
-        };
+        let among_tests = matches!(inner.form, Form::Tests(_));
+        let tree = self.made(inner)?.negated();
+        let tree = self.bounded(tree)?;
+        let form = if among_tests { Form::Tests(tree) } else { Form::Values(tree) };
         Ok(Operand { form, words })
     }
 

@@ -19,6 +19,8 @@ mod term;
 mod tree;
 mod value;
 
+use std::str::FromStr;
+
 use super::expr::Expr;
 use grammar::Parser;
 
@@ -57,4 +59,13 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
         return Err(ParseError::TooLong { bytes: text.len() });
     }
     Parser::new(text)?.filter()
+}
+
+/// The same as [`parse`].
+impl FromStr for Expr {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        parse(text)
+    }
 }
