@@ -11,6 +11,7 @@
 
 mod answer;
 mod buffers;
+mod check;
 mod conditions;
 mod download;
 mod folder;
@@ -25,45 +26,47 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pcapx_core::config::{Config, Loaded};
+use pcapx_core::config::Config;
 use pcapx_http::{Limits, Server, Stop};
 
+use crate::check::Finding;
 use crate::options::Options;
 use crate::service::FileService;
 
 /// Threads that read files. More would only make a slow disk slower.
 const READING_THREADS: usize = 32;
 
+/// The configuration cannot be used.
+const EXIT_CONFIG: u8 = 1;
+/// The configuration is fine, but the service cannot work here.
+const EXIT_SERVICE: u8 = 3;
+
 fn main() -> ExitCode {
     let options = Options::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", "info")).init();
     pcapx_http::log_panics();
     let loaded = match Config::load(options.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("pcapx-fileserver: {error}");
-            return ExitCode::FAILURE;
+            return ExitCode::from(EXIT_CONFIG);
         }
     };
-    if options.check {
-        print!("{}", options::report(&loaded));
-        return ExitCode::SUCCESS;
-    }
-    match run(&loaded) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pcapx-fileserver: {error}");
-            ExitCode::FAILURE
+    let findings = check::findings(&loaded);
+    let works = if options.check {
+        for finding in &findings {
+            println!("{finding}");
         }
-    }
+        !findings.iter().any(|finding| matches!(finding, Finding::Error(_)))
+    } else {
+        findings.iter().for_each(Finding::log);
+        run(&loaded.config).inspect_err(|error| eprintln!("pcapx-fileserver: {error}")).is_ok()
+    };
+    if works { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SERVICE) }
 }
 
 /// Binds, serves until SIGTERM or SIGINT, drains.
-fn run(loaded: &Loaded) -> Result<(), Box<dyn std::error::Error>> {
-    for line in options::report(loaded).lines() {
-        log::info!("{line}");
-    }
-    let config = &loaded.config;
+fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(READING_THREADS)

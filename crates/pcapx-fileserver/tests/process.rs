@@ -20,13 +20,40 @@ fn check_says_what_would_be_bound_and_served() {
     site.set("fileserver_auth_user", "sycope").set("fileserver_auth_pass", "hunter2");
     let (code, stdout, stderr) = run(site.command(BINARY).arg("--check"));
     assert_eq!(code, Some(0), "{stderr}");
-    let lines: Vec<&str> = stdout.lines().skip(1).collect();
-    let serves = format!("serves: {}", site.output_dir().display());
+    let lines: Vec<&str> = stdout.lines().collect();
+    let configuration = format!("ok: configuration {}", site.config_path().display());
+    let folder = format!("ok: output_dir {}", site.output_dir().display());
     assert_eq!(
         lines,
-        ["listens on: 127.0.0.1:8081", &serves, "credentials: basic", "clients: 10.0.0.0/24, ::1/128"]
+        [
+            configuration.as_str(),
+            "ok: listens on 127.0.0.1:8081",
+            "ok: authentication basic",
+            "ok: clients 10.0.0.0/24, ::1/128",
+            &folder
+        ]
     );
     assert!(!stdout.contains("hunter2"));
+}
+
+#[test]
+fn check_tells_a_folder_that_may_come_from_one_that_cannot() {
+    let mut site = Site::new();
+    let folder = site.path().join("later");
+    site.set("output_dir", folder.to_str().unwrap()).set("unknown_key", 1);
+    let (code, stdout, _) = run(site.command(BINARY).arg("--check"));
+    let warning =
+        format!("warning: output_dir {} is not there yet; until then every file is 404", folder.display());
+    assert_eq!((code, stdout.lines().last()), (Some(0), Some(warning.as_str())));
+    assert!(
+        stdout.lines().any(|line| line.starts_with("warning: ") && line.contains("unknown_key")),
+        "{stdout}"
+    );
+    assert!(!folder.exists());
+    fs::write(&folder, "a file").unwrap();
+    let (code, stdout, _) = run(site.command(BINARY).arg("--check"));
+    let error = format!("error: output_dir {} is not a directory; every file is 404", folder.display());
+    assert_eq!((code, stdout.lines().last()), (Some(3), Some(error.as_str())));
 }
 
 #[test]
@@ -47,7 +74,8 @@ fn check_fails_on_a_bad_configuration() {
 fn help_and_version() {
     let (code, stdout, _) = run(Command::new(BINARY).arg("--help"));
     assert_eq!(code, Some(0));
-    for part in ["--config", "--check", "Examples:", "curl -C -", "$PCAPX_CONFIG", "Exit codes:"] {
+    for part in ["--config", "--check", "Examples:", "curl -C -", "$PCAPX_CONFIG", "Exit codes:", "PCAPX_LOG"]
+    {
         assert!(stdout.contains(part), "{part} is missing:\n{stdout}");
     }
     let (code, stdout, _) = run(Command::new(BINARY).arg("--version"));
@@ -75,7 +103,7 @@ fn a_port_in_use_is_named() {
     let mut second = Site::new();
     second.set("fileserver_port", service.address().port());
     let (code, stdout, stderr) = run(&mut second.command(BINARY));
-    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!((code, stdout.as_str()), (Some(3), ""));
     assert!(stderr.contains(&format!("cannot listen on {}", service.address())), "{stderr}");
 }
 
@@ -84,7 +112,7 @@ fn a_folder_that_appears_later_is_served_then() {
     let site = Site::new();
     fs::remove_dir(site.output_dir()).unwrap();
     let service = Service::start(BINARY, &site);
-    service.wait_for_log(|line| line.contains("warning: does not exist yet"));
+    service.wait_for_log(|line| line.contains("WARN") && line.contains("is not there yet"));
     let status = || request(service.address(), "GET", "/a.pcap", &[], b"").status;
     assert_eq!(status(), 404);
     assert!(!site.output_dir().exists(), "the service made the folder");

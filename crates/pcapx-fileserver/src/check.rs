@@ -1,0 +1,69 @@
+//! What the service would do with its configuration: for `--check`, and for the log at start.
+
+use std::fmt::{self, Display};
+use std::fs;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use pcapx_core::config::Loaded;
+use pcapx_http::LogValue;
+
+/// One thing that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// As it should be.
+    Ok(String),
+    /// Odd, but the service works, perhaps later.
+    Warning(String),
+    /// Not a file would be served.
+    Error(String),
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::Ok(text) => write!(f, "ok: {text}"),
+            Finding::Warning(text) => write!(f, "warning: {text}"),
+            Finding::Error(text) => write!(f, "error: {text}"),
+        }
+    }
+}
+
+impl Finding {
+    /// Writes the finding into the log.
+    pub(crate) fn log(&self) {
+        match self {
+            Finding::Ok(text) => log::info!("{text}"),
+            Finding::Warning(text) | Finding::Error(text) => log::warn!("{text}"),
+        }
+    }
+}
+
+/// Looks at everything, changes nothing, and tells no secret.
+pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
+    let config = &loaded.config;
+    let path = loaded.path.to_string_lossy();
+    let networks: Vec<String> = config.allowed_ips.iter().map(ToString::to_string).collect();
+    let clients = if networks.is_empty() { "every address".to_owned() } else { networks.join(", ") };
+    let mut findings = vec![Finding::Ok(format!("configuration {}", LogValue::new(path.as_ref())))];
+    findings.extend(loaded.warnings.iter().map(|warning| Finding::Warning(warning.to_string())));
+    findings
+        .push(Finding::Ok(format!("listens on {}", SocketAddr::new(config.bind, config.fileserver_port))));
+    findings.push(Finding::Ok(format!("authentication {}", config.fileserver_auth)));
+    findings.push(Finding::Ok(format!("clients {clients}")));
+    findings.push(folder(loaded));
+    findings
+}
+
+fn folder(loaded: &Loaded) -> Finding {
+    let path = loaded.config.output_dir.to_string_lossy();
+    let path = LogValue::new(path.as_ref());
+    match fs::metadata(&loaded.config.output_dir) {
+        Ok(metadata) if metadata.is_dir() => Finding::Ok(format!("output_dir {path}")),
+        Ok(_) => Finding::Error(format!("output_dir {path} is not a directory; every file is 404")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Finding::Warning(format!("output_dir {path} is not there yet; until then every file is 404"))
+        }
+        Err(error) => Finding::Error(format!("output_dir {path} cannot be used: {error}; every file is 404")),
+    }
+}
