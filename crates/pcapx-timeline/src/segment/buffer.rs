@@ -30,7 +30,15 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// Reads `file` from its first byte, whatever its cursor says.
     pub(crate) fn new(file: File) -> Self {
-        Self { file, bytes: Vec::new(), pos: 0, end: 0, next_read: 0, read_total: 0, read_size: READ_FIRST_BYTES }
+        Self {
+            file,
+            bytes: Vec::new(),
+            pos: 0,
+            end: 0,
+            next_read: 0,
+            read_total: 0,
+            read_size: READ_FIRST_BYTES,
+        }
     }
 
     /// Place in the file of the next byte.
