@@ -34,9 +34,10 @@ const FILE_DURATION: Duration = Duration::from_secs(300);
 const TURNS: usize = 5;
 
 /// What stands above the columns.
-const HEAD: &str = "\
-question          ours   tcpdump  1 thread   threads   tcpdump     GB/s     GB/s    ratio    ratio  peak RSS
-               packets   packets         s         s         s        1      all        1      all       MiB";
+const HEAD: [&str; 2] = [
+    "             packets           seconds                     GB/s  ratio           CPU s           ratio peak RSS",
+    "question        ours  tcpdump 1 thread      all  tcpdump      1      1    all     ours  tcpdump             MiB",
+];
 
 /// What is asked: a name, and a filter that may be empty.
 fn questions() -> [(&'static str, String); 5] {
@@ -68,21 +69,28 @@ fn main() {
         folder_files(&folder).len(),
         gigabytes(bytes)
     );
-    println!("{HEAD}");
+    println!("{}", HEAD.join("\n"));
     for (name, filter) in questions() {
         let row = measure(&tcpdump, &folder, &filter, threads);
         let [one, all, theirs] = row.seconds;
-        let (speed_one, speed_all) = (gigabytes(bytes) / one, gigabytes(bytes) / all);
+        let [cpu, _, cpu_theirs] = row.cpu_seconds;
         println!(
-            "{name:<12}{:>10}{:>10}{one:>10.3}{all:>10.3}{theirs:>10.3}{speed_one:>9.2}{speed_all:>9.2}{:>9.2}{:>9.2}{:>10.1}",
+            "{name:<11}{:>9}{:>9}{one:>9.3}{all:>9.3}{theirs:>9.3}{:>7.2}{:>7.2}{:>7.2}{cpu:>9.2}{cpu_theirs:>9.2}{:>7.2}{:>9.1}",
             row.ours,
             row.theirs,
+            gigabytes(bytes) / one,
             theirs / one,
             theirs / all,
+            cpu_theirs / cpu,
             row.peak_mib
         );
     }
-    println!("\nratio: tcpdump's time by ours. To us tags are transparent, so our count may be higher.");
+    println!(
+        "\nratio: tcpdump's time by ours; CPU is ours with one thread, user and system. On a machine that has other work, the"
+    );
+    println!(
+        "ratio of CPU times is the one to look at. To us tags are transparent, so our count may be higher."
+    );
 }
 
 /// The answers to one question.
@@ -90,6 +98,8 @@ fn main() {
 struct Row {
     /// Medians: ours with one thread, ours with all, tcpdump.
     seconds: [f64; 3],
+    /// The same of processor time.
+    cpu_seconds: [f64; 3],
     ours: u64,
     theirs: u64,
     peak_mib: f64,
@@ -107,23 +117,23 @@ fn measure(tcpdump: &Tool, folder: &Path, filter: &str, threads: usize) -> Row {
     fs::write(&list, files.join("\n")).expect("the list of files is written");
 
     let mut row = Row::default();
-    let mut times: [Vec<Duration>; 3] = Default::default();
+    let mut costs: [Vec<Cost>; 3] = Default::default();
     for turn in 0..=TURNS {
         say(&format!("turn {turn} of {TURNS}: {filter}"));
         for (slot, threads) in [(0, 1), (1, threads)] {
-            let (took, answer) =
+            let (cost, answer) =
                 timed(&mut asked::command(folder, filter, threads, &out.path().join("ours.pcap")));
             let answer = asked::Answer::read(&answer);
             row.ours = answer.packets;
             row.peak_mib = row.peak_mib.max(answer.peak_kib as f64 / 1024.0);
-            times[slot].push(took);
+            costs[slot].push(cost);
         }
         let theirs = out.path().join("theirs.pcap");
         let mut command = tcpdump.command();
         // As root it would give its rights up and could not write here any more.
         command.args(["-n", "-Z", "root", "-V"]).arg(&list).arg("-w").arg(&theirs).arg(filter);
-        let (took, _) = timed(&mut command);
-        times[2].push(took);
+        let (cost, _) = timed(&mut command);
+        costs[2].push(cost);
         row.theirs = asked::count_packets(&theirs);
         for name in ["ours.pcap", "theirs.pcap"] {
             // The file is missing where nothing matched.
@@ -131,7 +141,9 @@ fn measure(tcpdump: &Tool, folder: &Path, filter: &str, threads: usize) -> Row {
         }
     }
     say("");
-    row.seconds = times.map(|times| median(times[1..].to_vec()));
+    // The first turn only warms the cache.
+    row.seconds = costs.each_ref().map(|costs| median(costs[1..].iter().map(|cost| cost.wall)));
+    row.cpu_seconds = costs.each_ref().map(|costs| median(costs[1..].iter().map(|cost| cost.cpu)));
     row
 }
 
@@ -142,16 +154,23 @@ fn say(what: &str) {
     }
 }
 
-/// How long a command takes from start to end, and what it prints.
-fn timed(command: &mut Command) -> (Duration, String) {
-    let begun = Instant::now();
-    let output = command.output().expect("the program starts");
-    let took = begun.elapsed();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    (took, String::from_utf8_lossy(&output.stdout).into_owned())
+/// What a process takes from its start to its end.
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
+/// Runs a command to its end, and gives what it prints.
+fn timed(command: &mut Command) -> (Cost, String) {
+    let (begun, cpu) = (Instant::now(), asked::children_cpu());
+    let output = command.output().expect("the program starts");
+    let cost = Cost { wall: begun.elapsed(), cpu: asked::children_cpu().saturating_sub(cpu) };
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    (cost, String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> f64 {
+    let mut times: Vec<_> = times.collect();
     times.sort();
     times[times.len() / 2].as_secs_f64()
 }
