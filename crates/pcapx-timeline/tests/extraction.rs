@@ -1,5 +1,7 @@
 //! Queries over folders of segments: which packets come out, in which order and form, and what is said beside them.
 
+#![allow(clippy::cast_sign_loss, reason = "the numbers of these tests are small")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -43,8 +45,8 @@ fn put(dir: &Path, name: &str, packets: &[Packet]) -> PathBuf {
     path
 }
 
-fn filter(text: &str) -> Option<Expr> {
-    Some(parse(text).unwrap())
+fn filter(text: &str) -> Expr {
+    parse(text).unwrap()
 }
 
 struct Answer {
@@ -78,7 +80,7 @@ fn packets_of_the_window_that_match_come_out_byte_for_byte() {
     let all: Vec<Packet> = (0..100).map(|n| packet(n * 100, (n % 3) as u8, 1000 + n as u16)).collect();
     put(dir.path(), "a.pcap", &all[..40]);
     put(dir.path(), "b.pcap", &all[40..]);
-    let answer = ask(dir.path(), filter("tcp and host 10.0.0.1 and port 443"), window(1000, 8000));
+    let answer = ask(dir.path(), Some(filter("tcp and host 10.0.0.1 and port 443")), window(1000, 8000));
     let wanted: Vec<Packet> =
         all.iter().filter(|p| p.data[29] == 1 && p.time >= at(1000) && p.time <= at(8000)).cloned().collect();
     assert_eq!(packets(&answer), wanted);
@@ -104,7 +106,7 @@ fn umask() -> u32 {
 fn nothing_matched_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), "a.pcap", &[packet(0, 1, 1)]);
-    let answer = ask(dir.path(), filter("host 192.0.2.1"), Window::ALL);
+    let answer = ask(dir.path(), Some(filter("host 192.0.2.1")), Window::ALL);
     assert_eq!((answer.extraction.output.as_ref(), answer.extraction.counts.packets_in_window), (None, 1));
     let answer = ask(dir.path(), None, window(60_000, 70_000));
     assert_eq!((answer.extraction.output.as_ref(), answer.extraction.counts.segments_skipped), (None, 1));
@@ -150,7 +152,7 @@ fn what_cannot_be_used_is_named_and_the_rest_is_searched() {
     Pcap::new().link_type(147).write(&dir.path().join("user0.pcap"), &[packet(8, 1, 5)]);
     fs::write(dir.path().join(".hidden.pcap"), b"not looked at").unwrap();
 
-    let answer = ask(dir.path(), filter("host 10.0.0.1"), Window::ALL);
+    let answer = ask(dir.path(), Some(filter("host 10.0.0.1")), Window::ALL);
     assert_eq!(packets(&answer), [packet(0, 1, 1), packet(5, 1, 2), packet(7, 1, 4)]);
     let mut told: Vec<(String, String)> = answer
         .extraction
@@ -189,7 +191,7 @@ fn what_cannot_be_used_is_named_and_the_rest_is_searched() {
 fn an_unreadable_segment_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = put(dir.path(), "closed.pcap", &[packet(0, 1, 1)]);
-    fs::set_permissions(&path, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         eprintln!("SKIPPED: permissions do not bind this user");
         return;
@@ -234,7 +236,7 @@ fn precision_and_link_type_of_the_segments_are_kept() {
         .big_endian()
         .link_type(link::RAW)
         .snaplen(1500)
-        .write(&dir.path().join("a"), &[p.clone()]);
+        .write(&dir.path().join("a"), std::slice::from_ref(&p));
     let answer = ask(dir.path(), None, Window::ALL);
     let bytes = fs::read(answer.extraction.output.as_ref().unwrap()).unwrap();
     assert_eq!(bytes[..4], 0xa1b2_3c4d_u32.to_le_bytes());
@@ -249,8 +251,8 @@ fn segments_of_different_kinds_become_a_pcapng_file_with_an_interface_each() {
     put(dir.path(), "ethernet.pcap", &[packet(0, 1, 1), packet(2, 1, 2)]);
     let raw = Ipv4::new([10, 0, 0, 1], [10, 0, 1, 1]).carry(&Udp::new(1, 2).payload(b"raw"));
     let raw = Packet::new(Timestamp::from_nanos(at(1).as_nanos() + 789), raw.bytes.clone());
-    Pcap::new().nanos().link_type(link::RAW).write(&dir.path().join("raw.pcap"), &[raw.clone()]);
-    let answer = ask(dir.path(), filter("host 10.0.0.1"), Window::ALL);
+    Pcap::new().nanos().link_type(link::RAW).write(&dir.path().join("raw.pcap"), std::slice::from_ref(&raw));
+    let answer = ask(dir.path(), Some(filter("host 10.0.0.1")), Window::ALL);
     let output = answer.extraction.output.clone().unwrap();
     assert_eq!(output.file_name().unwrap(), "out.pcapng");
     let mut reader = SegmentReader::open(&output).unwrap();
@@ -263,7 +265,7 @@ fn segments_of_different_kinds_become_a_pcapng_file_with_an_interface_each() {
     assert_eq!(reader.interfaces().len(), 2);
     assert_eq!(answer.extraction.counts.packets_matched, 3);
     // Only what matches counts: with the raw packet filtered away the answer is plain pcap.
-    assert_eq!(packets(&ask(dir.path(), filter("tcp"), Window::ALL)).len(), 2);
+    assert_eq!(packets(&ask(dir.path(), Some(filter("tcp")), Window::ALL)).len(), 2);
 }
 
 #[test]
@@ -418,7 +420,7 @@ proptest! {
         let out = dir.path().join(".out").join("o.pcap");
         fs::create_dir(out.parent().unwrap()).unwrap();
         let catalog = Catalog::open(&[dir.path()]).unwrap();
-        let extraction = catalog.query(filter("src host 10.0.0.1"), window).threads(threads).write_to(&out).unwrap();
+        let extraction = catalog.query(Some(filter("src host 10.0.0.1")), window).threads(threads).write_to(&out).unwrap();
         let got = match &extraction.output { Some(path) => read_pcap(&fs::read(path).unwrap()).unwrap().packets, None => Vec::new() };
         prop_assert_eq!(got, wanted);
     }

@@ -112,7 +112,7 @@ fn every_tag_can_be_asked_for() {
 fn every_link_type_leads_to_the_ip_header() {
     let cisco = [&[0x0f, 0, 8, 0][..], &tcp4().bytes].concat();
     let ppp = [&[0, 0x21][..], &tcp4().bytes].concat();
-    let framed = [&[0xff, 3, 0, 0x21][..], &tcp4().bytes].concat();
+    let ppp_framed = [&[0xff, 3, 0, 0x21][..], &tcp4().bytes].concat();
     let frames = [
         (link::LINUX_SLL, LinuxSll::new().carry(&tcp4())),
         (link::LINUX_SLL2, LinuxSll2::new().carry(&tcp4())),
@@ -125,8 +125,8 @@ fn every_link_type_leads_to_the_ip_header() {
         (link::IPV4, tcp4().bytes.clone()),
         (104, cisco),
         (link::PPP, ppp),
-        (link::PPP, framed.clone()),
-        (50, framed),
+        (link::PPP, ppp_framed.clone()),
+        (50, ppp_framed),
     ];
     for (link, frame) in frames {
         check(link, &frame, &TCP4_TRUE, &TCP4_FALSE);
@@ -167,9 +167,9 @@ fn later_fragments_have_a_protocol_and_no_ports() {
             let (ports, not): (&[&str], &[&str]) = (&["udp port 53", "src port 40000"], &["not udp", "tcp"]);
             check(link::ETHERNET, &frame, &["udp", "host 10.0.0.10 or host 2001:db8::10"], not);
             if n == 0 {
-                check(link::ETHERNET, &frame, ports, &[])
+                check(link::ETHERNET, &frame, ports, &[]);
             } else {
-                check(link::ETHERNET, &frame, &["not port 53"], ports)
+                check(link::ETHERNET, &frame, &["not port 53"], ports);
             }
         }
     }
@@ -201,8 +201,9 @@ fn packets_cut_at_any_length_are_judged_as_by_tcpdump() {
     let packets: Vec<Packet> = frames
         .iter()
         .flat_map(|frame| {
-            (0..=frame.len().min(80))
-                .map(|len| Packet::new(Timestamp::from_secs(len as i64), frame.clone()).cut(len))
+            (0..=frame.len().min(80)).map(|len| {
+                Packet::new(Timestamp::from_secs(i64::try_from(len).unwrap()), frame.clone()).cut(len)
+            })
         })
         .collect();
     let dir = tempfile::tempdir().unwrap();

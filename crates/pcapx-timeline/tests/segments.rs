@@ -1,5 +1,7 @@
 //! Every form a segment can have is read to the same packets, and everything else is told by name.
 
+#![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, reason = "the numbers of these tests are small")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -65,9 +67,9 @@ fn pcapng_with_several_interfaces_sections_and_resolutions() {
             .interface(Interface::new())
             .interface(Interface::new().resolution(9))
             .interface(Interface::new().resolution(9).offset_secs(1_000_000_000))
-            .interface(Interface::new().resolution(0x80 | 30).link_type(link::RAW))
+            .interface(Interface::new().resolution(0b1001_1110).link_type(link::RAW))
             .block(4, &[0; 8])
-            .block(0x0bad, &[7; 400_000]);
+            .block(0x0bad, &vec![7; 400_000]);
         let wanted = packets();
         for (n, p) in wanted.iter().enumerate() {
             ng = ng.packet(n as u32 % 3, p.time, &p.data).block(5, &[0; 12]);

@@ -141,6 +141,7 @@ fn chain(header: &PcapHeader, mut bytes: &[u8], first: Timestamp) -> Option<Time
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, reason = "the numbers of these tests are small")]
 mod tests {
     use std::path::Path;
 
