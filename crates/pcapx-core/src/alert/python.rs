@@ -103,7 +103,7 @@ fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Pairs of JSON and what CPython 3.11 prints for `str(json.loads(…))`.
+    /// Pairs of JSON and what Python 3.11 prints for `str(json.loads(…))`.
     #[test]
     fn prints_as_python_does() {
         for (json, expected) in [

@@ -82,8 +82,8 @@ mod tests {
         assert_eq!(Resolution::from_octet(6).time(1_000_000, 0), second);
         assert_eq!(Resolution::from_octet(9).time(1_000_000_000, 0), second);
         assert_eq!(Resolution::from_octet(12).time(1_000_000_000_999, 0), second);
-        assert_eq!(Resolution::from_octet(0x80 | 10).time(1024, 0), second);
-        assert_eq!(Resolution::from_octet(0x80 | 20).time(1 << 20, -1), Timestamp::from_secs(0));
+        assert_eq!(Resolution::from_octet(0x8a).time(1024, 0), second);
+        assert_eq!(Resolution::from_octet(0x94).time(1 << 20, -1), Timestamp::from_secs(0));
         assert_eq!(Resolution::from_octet(127).time(u64::MAX, 0), Timestamp::from_secs(0));
         assert_eq!(Resolution::from_octet(0xff).time(u64::MAX, 0), Timestamp::from_secs(0));
     }
