@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 /// A packet filter.
 ///
 /// `And` and `Or` hold two terms or more when they come out of this crate; an empty `And` is true of every
-/// packet, an empty `Or` of none. [`Display`] prints text that [`parse`](super::parse) reads back to
+/// packet, an empty `Or` of none. [`Display`] prints text that [`parse`](super::parse()) reads back to
 /// the [normalised](Expr::normalised) expression and that libpcap compiles to the same meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expr {

@@ -7,7 +7,7 @@ impl Expr {
     ///
     /// A join of one part becomes that part. An empty `And` (every packet) or `Or` (no packet) disappears from its
     /// surroundings, so that it can only be the whole expression. [`Display`](std::fmt::Display) of a normal expression
-    /// other than the empty `Or` is text that [`parse`](super::parse) reads back to that same expression.
+    /// other than the empty `Or` is text that [`parse`](super::parse()) reads back to that same expression.
     #[must_use]
     pub fn normalised(self) -> Self {
         match self {

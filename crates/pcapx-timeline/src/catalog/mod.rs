@@ -5,7 +5,7 @@
 //! are followed, each file counts once (by device and inode), and a name tells nothing about what a file is.
 //!
 //! Listing opens no file. Which of them can hold packets of a window is found out for each query by
-//! [`probe`], from the packets themselves.
+//! `probe`, from the packets themselves.
 
 mod discover;
 pub(crate) mod probe;

@@ -11,7 +11,7 @@
 //! back – starts a new *run* in the hidden file; a file of more than one run is merged once more before it is published.
 //!
 //! **Memory** does not depend on the size of segments or answer: a bounded number of segments is read at a time, each
-//! with one read buffer and a queue of [`QUEUE_BATCHES`] batches.
+//! with one read buffer and a queue of two batches.
 //!
 //! **Formats.** The hidden file is begun as pcap, when the first packet shows what kind. A packet of another kind ends
 //! that attempt, and the query runs again for a pcapng file. It is rare and costs time, never a packet.
