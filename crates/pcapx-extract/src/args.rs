@@ -71,7 +71,7 @@ pub(crate) struct Args {
     /// Capture file to write, - for standard output, or a folder; a name that ends in / is a folder.
     ///
     /// The file is a pcap file with the link type and precision of the packets found. Where those differ it is a pcapng
-    /// file, and .pcap in its name becomes .pcapng.
+    /// file, and .pcap in its name becomes .pcapng; a name that ends in .pcapng gives a pcapng file in any case.
     #[arg(short, long, value_name = "FILE|DIR", help_heading = TO)]
     pub(crate) output: Option<PathBuf>,
     /// Write to standard output, once the answer is complete. It waits in $TMPDIR until then.

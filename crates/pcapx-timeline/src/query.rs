@@ -85,7 +85,7 @@ impl<'c> Query<'c> {
     ///
     /// The file appears under its name when it is complete, replacing what stood there; when nothing matches, no file
     /// appears. It is a pcap file with the link type and the precision of the segments. Where those differ it is a
-    /// pcapng file with an interface for each, and its name ends in `.pcapng`.
+    /// pcapng file with an interface for each, and its name ends in `.pcapng`; so it is when `path` ends like that.
     pub fn write_to(self, path: &Path) -> Result<Extraction, ExtractError> {
         extract::run(&self, path)
     }

@@ -269,6 +269,18 @@ fn segments_of_different_kinds_become_a_pcapng_file_with_an_interface_each() {
 }
 
 #[test]
+fn who_names_a_pcapng_file_gets_one() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "a.pcap", &[packet(0, 1, 1)]);
+    let path = dir.path().join("out.pcapng");
+    let extraction = Catalog::open(&[dir.path()]).unwrap().query(None, Window::ALL).write_to(&path).unwrap();
+    assert_eq!(extraction.output.as_ref(), Some(&path));
+    assert_eq!(fs::read(&path).unwrap()[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
+    let mut reader = SegmentReader::open(&path).unwrap();
+    assert_eq!(reader.next_packet().unwrap().unwrap().data, packet(0, 1, 1).data);
+}
+
+#[test]
 fn a_pcapng_segment_keeps_its_interfaces_names_when_written_as_pcapng() {
     let dir = tempfile::tempdir().unwrap();
     let mut interface = Interface::new().resolution(9);

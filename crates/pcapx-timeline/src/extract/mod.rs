@@ -102,7 +102,9 @@ pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractE
     let matcher = query.filter.as_ref().map(Matcher::new);
     let warnings = extraction.warnings.len();
     let skipped = extraction.counts;
-    for encoding in [Encoding::pcap(), Encoding::pcapng()] {
+    // Who names a pcapng file gets one; otherwise pcap is tried first.
+    let is_pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
+    for encoding in [(!is_pcapng).then(Encoding::pcap), Some(Encoding::pcapng())].into_iter().flatten() {
         // An attempt that ended early has left warnings and counts of its own.
         extraction.warnings.truncate(warnings);
         extraction.counts = skipped;
