@@ -11,7 +11,7 @@ use pcapx_testkit::process::{PATIENCE, Service, Site, poll, request};
 
 const FILE_BYTES: usize = 64 << 10;
 const CONNECTIONS: &str = "-c16";
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// The least that is promised, as a part of what nginx does.
 const LEAST_RATIO: f64 = 0.5;
 

@@ -44,6 +44,10 @@ fn with_type(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Repl
 /// `text` as a header value: characters that a header must not carry – control characters and everything beyond
 /// ASCII – become `\xNN` or `\u{…}`.
 pub fn header_text(text: &str) -> HeaderValue {
+    let as_it_is = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if as_it_is && let Ok(value) = HeaderValue::from_str(text) {
+        return value;
+    }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         // Writing into a String cannot fail.
