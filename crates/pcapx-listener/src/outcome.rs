@@ -3,8 +3,6 @@
 //! Sycope stores this text on the alert, and its users look for `ERROR:`; so every failure begins with that
 //! word, and no text names a path or an internal error.
 
-use std::net::Ipv6Addr;
-
 use hyper::header::HeaderValue;
 use pcapx_core::config::Config;
 
@@ -95,20 +93,11 @@ pub(crate) struct Links {
 impl Links {
     /// The links that `config` gives.
     pub(crate) fn new(config: &Config) -> Self {
-        Self { base: base_url(&config.host, config.fileserver_port) }
+        Self { base: config.url(config.fileserver_port, "") }
     }
 
     fn to(&self, file: &str) -> String {
         format!("{}{file}", self.base)
-    }
-}
-
-/// `http://host:port/`, an IPv6 address in brackets.
-pub(crate) fn base_url(host: &str, port: u16) -> String {
-    if host.parse::<Ipv6Addr>().is_ok() {
-        format!("http://[{host}]:{port}/")
-    } else {
-        format!("http://{host}:{port}/")
     }
 }
 
@@ -129,7 +118,7 @@ mod tests {
     use super::*;
 
     fn links(host: &str) -> Links {
-        Links { base: base_url(host, 8081) }
+        Links { base: format!("http://{host}:8081/") }
     }
 
     fn no_match(filter: &str, segments: Option<u64>) -> Outcome {
@@ -194,11 +183,5 @@ mod tests {
             let text = outcome.text(&links("h\u{e9}st\n"));
             assert_eq!(header_value(&text).to_str().unwrap(), text);
         }
-    }
-
-    #[test]
-    fn an_ipv6_host_stands_in_brackets() {
-        assert_eq!(base_url("2001:db8::1", 8081), "http://[2001:db8::1]:8081/");
-        assert_eq!(base_url("pcap.example", 80), "http://pcap.example:80/");
     }
 }

@@ -15,6 +15,7 @@
 
 use std::net::IpAddr;
 
+use crate::packet::ip::extension;
 use crate::packet::{Network, PacketKeys, Pair, Ports, Reach};
 use pcapx_core::filter::{Dir, Expr, Family, Primitive, Scope, Transport, ipproto};
 
@@ -159,8 +160,15 @@ fn protocol(family: Family, number: u8, keys: &PacketKeys) -> Answer {
         Network::V4(_) if family != Family::V6 => {
             (keys.reach >= Reach::Protocol).then_some(keys.protocol == Some(number))
         }
-        Network::V6(_) if family != Family::V4 => (keys.reach >= Reach::Protocol)
-            .then_some(keys.protocol == Some(number) || keys.next_header == Some(number)),
+        Network::V6(_) if family != Family::V4 => {
+            let next = keys.next_header?;
+            if next == number || keys.protocol == Some(number) {
+                return Some(true);
+            }
+            // A fragment's protocol stands behind the fixed header, and tcpdump looks there, too.
+            let is_known = keys.protocol.is_some() || next != extension::FRAGMENT;
+            is_known.then_some(false)
+        }
         _ => Some(false),
     }
 }

@@ -127,6 +127,7 @@ fn every_link_type_leads_to_the_ip_header() {
         (link::PPP, ppp),
         (link::PPP, ppp_framed.clone()),
         (50, ppp_framed),
+        (link::PPP, [&[0xff, 3, 2, 0x81, 0, 1, 0x01, 64][..], &tcp4().bytes].concat()),
     ];
     for (link, frame) in frames {
         check(link, &frame, &TCP4_TRUE, &TCP4_FALSE);

@@ -14,7 +14,6 @@ use std::path::PathBuf;
 
 use oracle::Subject;
 use pcapx_core::filter::parse;
-use pcapx_testkit::capture::{Packet, link};
 use pcapx_testkit::strip;
 use pcapx_testkit::tool::{Tcpdump, require_captures};
 use vocabulary::Vocabulary;
@@ -49,11 +48,6 @@ const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// Without tags. PPP links are asked about as they are: labels inside PPP are not transparent to us.
-fn plain(link: u32, packet: &Packet) -> Packet {
-    if link == link::PPP { packet.clone() } else { strip::packet(link, packet) }
-}
-
 #[test]
 fn real_captures_answer_as_tcpdump_does() {
     let (Some(tcpdump), Some(folder)) = (Tcpdump::require(), require_captures()) else { return };
@@ -66,7 +60,7 @@ fn real_captures_answer_as_tcpdump_does() {
 
     let (mut asked, mut refused, mut differing) = (0, 0, BTreeMap::new());
     for path in &captures {
-        let subject = Subject::new(&tcpdump, path, plain);
+        let subject = Subject::new(&tcpdump, path, strip::packet);
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         for text in Vocabulary::of(subject.capture.link, &subject.plain).filters() {
             let filter = parse(&text).unwrap();

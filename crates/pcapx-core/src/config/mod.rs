@@ -114,7 +114,12 @@ impl Config {
     ///
     /// The name is put in as it is: it must hold nothing that has a meaning in a URL.
     pub fn download_url(&self, file_name: &str) -> String {
-        host::link(&self.host, self.fileserver_port, file_name)
+        self.url(self.fileserver_port, file_name)
+    }
+
+    /// `http://HOST:PORT/PATH`, an IPv6 address in brackets.
+    pub fn url(&self, port: u16, path: &str) -> String {
+        host::link(&self.host, port, path)
     }
 
     /// What a log should tell at start, one line each, without secrets.

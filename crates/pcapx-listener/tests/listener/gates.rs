@@ -246,10 +246,9 @@ fn get_tells_how_the_service_is_used() {
     assert_eq!(keys, ["status", "usage", "examples"]);
     let usage: Vec<_> = told["usage"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(usage, ["endpoint", "filter_modes", "defaults"]);
-    assert_eq!(
-        told["usage"]["filter_modes"],
-        serde_json::json!(["full", "hosts", "client", "server", "port"])
-    );
+    let modes: Vec<_> =
+        told["usage"]["filter_modes"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(modes, ["full", "hosts", "client", "server", "port"]);
     let defaults = serde_json::json!({"filter": "hosts", "before": 60, "after": 360});
     assert_eq!(told["usage"]["defaults"], defaults);
     let examples = told["examples"].as_array().unwrap();

@@ -22,9 +22,10 @@ mod tag {
 
 /// Numbers below are lengths of 802.3 frames, not types.
 const ETHERTYPE_MIN: u16 = 0x0600;
-/// PPP protocol numbers (RFC 1332, RFC 5072).
+/// PPP protocol numbers (RFC 1332, RFC 5072, RFC 3032).
 const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
+const PPP_MPLS: u16 = 0x0281;
 /// PPP's optional address and control bytes (RFC 1662).
 const PPP_ADDRESS_CONTROL: u16 = 0xff03;
 
@@ -137,6 +138,7 @@ fn ppp(keys: &mut PacketKeys, data: &[u8], at: usize) {
             keys.ethertype = Some(IPV6);
             ip::v6(keys, data, at + 2);
         }
+        PPP_MPLS => mpls(keys, data, at + 2),
         _ => {}
     }
 }
