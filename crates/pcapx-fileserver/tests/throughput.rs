@@ -5,9 +5,10 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
-use pcapx_testkit::process::{PATIENCE, Service, Site, poll, request};
+use pcapx_testkit::process::{PATIENCE, Running, Service, Signal, Site, poll, request};
+use pcapx_testkit::tool::{self, Tool};
 
 const FILE_BYTES: usize = 64 << 10;
 const CONNECTIONS: &str = "-c16";
@@ -15,19 +16,18 @@ const ROUNDS: usize = 5;
 /// The least that is promised, as a part of what nginx does.
 const LEAST_RATIO: f64 = 0.5;
 
-/// nginx in the foreground, killed when dropped.
-struct Nginx(Child);
+/// nginx in the foreground, ended when dropped.
+struct Nginx(Running);
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // The process is ours and not reaped yet. SIGQUIT would let the workers go; the master takes them along on
-        // SIGTERM too.
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
+        // The master takes its workers along; killed, it would leave them behind.
+        self.0.signal(Signal::TERM);
+        self.0.wait(PATIENCE);
     }
 }
 
-fn start_nginx(site: &Site) -> Option<(Nginx, u16)> {
+fn start_nginx(program: &Tool, site: &Site) -> (Nginx, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (here, folder) = (site.path().display(), site.output_dir());
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -42,15 +42,16 @@ fn start_nginx(site: &Site) -> Option<(Nginx, u16)> {
     );
     let path = site.path().join("nginx.conf");
     fs::write(&path, configuration).unwrap();
-    let nginx = Command::new("nginx").arg("-c").arg(path).stderr(Stdio::null()).spawn().ok()?;
-    let nginx = Nginx(nginx);
+    let nginx = Running::spawn(program.command().arg("-c").arg(path).stderr(Stdio::null()));
+    let nginx = Nginx(nginx.unwrap());
     let up = poll(PATIENCE, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
-    up.map(|_| (nginx, port))
+    assert!(up.is_some(), "nginx does not listen");
+    (nginx, port)
 }
 
 /// Requests per second that wrk makes of `url`.
-fn measure(url: &str) -> f64 {
-    let output = Command::new("wrk").args(["-t2", CONNECTIONS, "-d3s", url]).output().unwrap();
+fn measure(wrk: &Tool, url: &str) -> f64 {
+    let output = wrk.run(["-t2", CONNECTIONS, "-d3s", url]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(!text.contains("Non-2xx"), "{text}");
     let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
@@ -60,22 +61,16 @@ fn measure(url: &str) -> f64 {
 #[test]
 #[ignore = "a measurement: needs wrk, nginx, a quiet machine and --release"]
 fn a_small_file_is_served_at_half_the_speed_of_nginx_or_better() {
-    if Command::new("wrk").arg("-v").output().is_err() {
-        eprintln!("SKIPPED: wrk cannot be run");
-        return;
-    }
+    let Some((wrk, nginx)) = tool::require("wrk").zip(tool::require("nginx")) else { return };
     let site = Site::new();
     fs::write(site.output_dir().join("a.pcap"), vec![7; FILE_BYTES]).unwrap();
-    let Some((_nginx, port)) = start_nginx(&site) else {
-        eprintln!("SKIPPED: nginx cannot be run");
-        return;
-    };
+    let (_nginx, port) = start_nginx(&nginx, &site);
     let service = Service::start(env!("CARGO_BIN_EXE_pcapx-fileserver"), &site);
     assert_eq!(request(service.address(), "GET", "/a.pcap", &[], b"").body.len(), FILE_BYTES);
     let theirs_url = format!("http://127.0.0.1:{port}/a.pcap");
     let mut ratios: Vec<f64> = (0..ROUNDS)
         .map(|_| {
-            let (ours, theirs) = (measure(&service.url("/a.pcap")), measure(&theirs_url));
+            let (ours, theirs) = (measure(&wrk, &service.url("/a.pcap")), measure(&wrk, &theirs_url));
             eprintln!("pcapx-fileserver {ours:.0}/s, nginx {theirs:.0}/s: {:.2}", ours / theirs);
             ours / theirs
         })

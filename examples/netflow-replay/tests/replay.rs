@@ -2,13 +2,13 @@
 
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Interface, Packet, Pcap, Pcapng};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
-use pcapx_testkit::process::{PATIENCE, poll};
+use pcapx_testkit::process::{PATIENCE, Running, Signal, poll};
 use tempfile::TempDir;
 
 /// An export packet of `len` bytes whose bytes all differ from each other.
@@ -165,36 +165,31 @@ fn passes_follow_each_other_until_a_signal() {
     let folder = TempDir::new().expect("a folder");
     let (socket, collector) = collector("127.0.0.1:0");
     let pcap = capture(&folder, vec![v4(2055, &export(9, 40))]);
-    let mut child =
-        command(&pcap, &collector, &["--start", "now", "--duration", "10ms"]).spawn().expect("it starts");
+    let mut command = command(&pcap, &collector, &["--start", "now", "--duration", "10ms"]);
+    let replay = Running::spawn(&mut command).expect("it starts");
     (0..3).for_each(|_| assert_eq!(receive(&socket).len(), 40));
-    terminate(&mut child, "TERM");
+    assert_ends_cleanly(replay, Signal::TERM);
 }
 
 #[test]
 fn waiting_for_the_hour_ends_with_a_signal() {
     let folder = TempDir::new().expect("a folder");
     let pcap = capture(&folder, vec![v4(2055, &export(9, 40))]);
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let log = folder.path().join("log");
         let mut command = command(&pcap, "127.0.0.1:9", &[]);
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).expect("a log"));
-        let mut child = command.spawn().expect("it starts");
+        let replay = Running::spawn(&mut command).expect("it starts");
         let waits = || std::fs::read_to_string(&log).ok().filter(|log| log.contains("pass 1 begins at"));
         assert!(poll(PATIENCE, waits).is_some(), "it does not wait for an hour");
-        terminate(&mut child, signal);
+        assert_ends_cleanly(replay, signal);
     }
 }
 
-fn terminate(child: &mut Child, signal: &str) {
-    let pid = child.id().to_string();
-    let killed = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
-    assert!(killed.success());
-    let status = poll(PATIENCE, || child.try_wait().expect("it can be waited for"));
-    if status.is_none() {
-        child.kill().expect("it can be killed");
-    }
-    assert_eq!(status.map(|status| status.code()), Some(Some(0)), "SIG{signal} ends it cleanly and in time");
+fn assert_ends_cleanly(mut replay: Running, signal: Signal) {
+    replay.signal(signal);
+    let status = replay.wait(PATIENCE);
+    assert_eq!(status.map(|status| status.code()), Some(Some(0)), "{signal:?} ends it cleanly and in time");
 }
 
 #[test]

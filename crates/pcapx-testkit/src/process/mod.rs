@@ -13,15 +13,18 @@
 //! assert!(exit.status.success(), "{}", exit.stderr);
 //! ```
 //!
-//! Every wait has a deadline, and every process that was started is ended when its [`Service`] is dropped.
+//! Every wait has a deadline, and every process that was started is ended when its [`Service`] or [`Running`] is dropped.
 
 mod http;
+mod running;
 mod service;
 mod site;
 
 use std::time::{Duration, Instant};
 
 pub use http::{Connection, NoReply, Reply, request};
+pub use running::Running;
+pub use rustix::process::Signal;
 pub use service::{Exit, NotReady, Service};
 pub use site::Site;
 

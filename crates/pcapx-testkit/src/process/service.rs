@@ -4,19 +4,19 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use super::{PATIENCE, Site, poll};
+use super::{PATIENCE, Running, Site, poll};
 
 /// A service that has said it is ready. It is killed when dropped.
 #[derive(Debug)]
 pub struct Service {
-    child: Child,
+    process: Running,
     address: SocketAddr,
     stdout: Stream,
     stderr: Stream,
@@ -72,22 +72,21 @@ impl Service {
     /// When the program cannot be started at all.
     pub fn spawn(command: &mut Command) -> Result<Self, NotReady> {
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match piped.spawn() {
-            Ok(child) => child,
+        let mut process = match Running::spawn(piped) {
+            Ok(process) => process,
             Err(error) => panic!("cannot run {}: {error}", command.get_program().display()),
         };
-        let stdout = Stream::collect(child.stdout.take());
-        let stderr = Stream::collect(child.stderr.take());
+        let [stdout, stderr] = process.take_output().map(Stream::collect);
         let address = poll(PATIENCE, || {
             let ready = stdout.lines().iter().find_map(|line| address_of(line));
-            let ended = stdout.is_closed() || matches!(child.try_wait(), Ok(Some(_)));
+            let ended = stdout.is_closed() || process.ended().is_some();
             ready.map(Some).or(ended.then_some(None))
         });
         if let Some(Some(address)) = address {
-            return Ok(Self { child, address, stdout, stderr });
+            return Ok(Self { process, address, stdout, stderr });
         }
-        let status = poll(Duration::from_secs(1), || child.try_wait().ok().flatten());
-        end(&mut child);
+        let status = process.wait(Duration::from_secs(1));
+        drop(process);
         stderr.wait_until_closed();
         Err(NotReady { status, stderr: stderr.text() })
     }
@@ -104,7 +103,7 @@ impl Service {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// The lines of its stdout so far.
@@ -135,13 +134,12 @@ impl Service {
 
     /// Sends any signal. A process that has ended already is no error.
     pub fn signal(&self, signal: Signal) {
-        // The child is not reaped before `self` goes, so the id cannot have passed to another process.
-        let _ = kill_process(Pid::from_child(&self.child), signal);
+        self.process.signal(signal);
     }
 
     /// Waits for its end, at most for `patience`; `None` when it still runs then.
     pub fn wait(&mut self, patience: Duration) -> Option<Exit> {
-        let status = poll(patience, || self.child.try_wait().ok().flatten())?;
+        let status = self.process.wait(patience)?;
         self.stdout.wait_until_closed();
         self.stderr.wait_until_closed();
         Some(Exit { status, stdout: self.stdout.text(), stderr: self.stderr.text() })
@@ -157,20 +155,6 @@ impl Service {
             Some(exit) => exit,
             None => panic!("the service does not stop on SIGTERM; stderr:\n{}", self.stderr.text()),
         }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-/// Kills and reaps; a child that has ended already is left as it is.
-fn end(child: &mut Child) {
-    if !matches!(child.try_wait(), Ok(Some(_))) {
-        let _ = child.kill();
-        let _ = child.wait();
     }
 }
 
