@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pcapx_testkit::process::{Connection, PATIENCE, Service, Site, poll, request};
+use pcapx_testkit::tool;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pcapx-fileserver");
 /// More than sockets and the server hold between disk and client.
@@ -98,23 +98,21 @@ fn a_large_file_arrives_byte_for_byte_on_parallel_connections() {
 
 #[test]
 fn curl_resumes_a_download() {
-    if let Err(error) = Command::new("curl").arg("--version").output() {
-        eprintln!("SKIPPED: curl cannot be run: {error}");
-        return;
-    }
+    let Some(curl) = tool::require("curl") else { return };
     let (site, service) = start();
     let content = pattern(3_000_000, 2);
     fs::write(site.output_dir().join("a.pcap"), &content).unwrap();
     let target = site.path().join("downloaded.pcap");
     for had in [0, 1, 1_234_567, 2_999_999] {
         fs::write(&target, &content[..had]).unwrap();
-        let curl = Command::new("curl")
+        let output = curl
+            .command()
             .args(["--silent", "--show-error", "--fail", "--continue-at", "-", "--output"])
             .arg(&target)
             .arg(service.url("/a.pcap"))
             .output()
             .unwrap();
-        assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(fs::read(&target).unwrap() == content, "resumed at {had}");
         if had > 0 {
             let range = format!(" range={had}-2999999/3000000");

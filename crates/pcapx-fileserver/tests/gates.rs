@@ -3,6 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 
 use pcapx_testkit::process::{Reply, Service, Site, request};
+use pcapx_testkit::tool;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pcapx-fileserver");
 
@@ -109,7 +110,7 @@ fn addresses_matrix() {
 #[test]
 fn addresses_matrix_over_ipv6() {
     if let Err(error) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
-        eprintln!("SKIPPED: no IPv6 on this machine: {error}");
+        tool::skipped(format_args!("no IPv6 on this machine: {error}"));
         return;
     }
     for (allowed, over_v6, over_v4) in [

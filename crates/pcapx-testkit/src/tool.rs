@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -11,6 +12,20 @@ use crate::capture::{Capture, read_pcap};
 #[derive(Clone, Debug)]
 pub struct Tool {
     path: PathBuf,
+}
+
+/// Says on stderr that the calling test, or a part of it, is skipped, and why.
+///
+/// The test harness shows what the print macros write only when a test fails, and a skipped one passes. What is written
+/// to stderr itself is shown always.
+pub fn skipped(why: impl fmt::Display) {
+    // The harness names a test's thread after the test, unless it runs tests one by one on the main thread.
+    let thread = std::thread::current();
+    let test =
+        thread.name().filter(|name| *name != "main").map(|name| format!(" ({name})")).unwrap_or_default();
+    // One write: lines of other tests do not get in between.
+    let line = format!("SKIPPED: {why}{test}\n");
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Looks for `name` in `PATH` and where system administrators' programs are.
@@ -24,7 +39,7 @@ pub fn find(name: &str) -> Option<Tool> {
 pub fn require(name: &str) -> Option<Tool> {
     let tool = find(name);
     if tool.is_none() {
-        eprintln!("SKIPPED: {name} is not installed");
+        skipped(format_args!("{name} is not installed"));
     }
     tool
 }
@@ -39,7 +54,7 @@ pub fn require_captures() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("SKIPPED: {} is no folder; PCAPX_CAPTURES names another", folder.display());
+    skipped(format_args!("{} is no folder; PCAPX_CAPTURES names another", folder.display()));
     None
 }
 
@@ -138,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_none() {
-        assert!(require("no-such-program-anywhere").is_none());
+        assert!(find("no-such-program-anywhere").is_none());
         assert!(find("sh").is_some());
     }
 

@@ -14,6 +14,7 @@ use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 use pcapx_testkit::capture::{Capture, Interface, Packet, Pcap, Pcapng, link, read_pcap};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp, Udp};
+use pcapx_testkit::tool;
 use pcapx_timeline::extract::{ExtractError, LimitHit};
 use pcapx_timeline::segment::SegmentReader;
 use pcapx_timeline::warning::WarningKind;
@@ -188,12 +189,24 @@ fn what_cannot_be_used_is_named_and_the_rest_is_searched() {
 }
 
 #[test]
+fn folders_are_searched_deep_down_and_not_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = |depth| (0..depth).fold(dir.path().to_owned(), |path: PathBuf, _| path.join("d"));
+    fs::create_dir_all(folder(120)).unwrap();
+    put(&folder(60), "a.pcap", &[packet(0, 1, 1)]);
+    put(&folder(110), "b.pcap", &[packet(0, 1, 2)]);
+    let answer = ask(dir.path(), None, Window::ALL);
+    assert_eq!(packets(&answer), [packet(0, 1, 1)]);
+    assert!(matches!(&answer.extraction.warnings[..], [w] if w.kind == WarningKind::TooDeep));
+}
+
+#[test]
 fn an_unreadable_segment_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = put(dir.path(), "closed.pcap", &[packet(0, 1, 1)]);
     fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
-        eprintln!("SKIPPED: permissions do not bind this user");
+        tool::skipped("permissions do not bind this user");
         return;
     }
     let answer = ask(dir.path(), None, Window::ALL);
@@ -357,7 +370,11 @@ fn an_output_folder_that_is_missing_is_named() {
     put(dir.path(), "a.pcap", &[packet(0, 1, 1)]);
     let catalog = Catalog::open(&[dir.path()]).unwrap();
     let error = catalog.query(None, Window::ALL).write_to(&dir.path().join("no/such/out.pcap")).unwrap_err();
-    assert!(error.to_string().contains("no/such/out.pcap"), "{error}");
+    let (error, path) = (error.to_string(), dir.path().join("no/such/out.pcap"));
+    assert_eq!(
+        error,
+        format!("the output {path:?} cannot be written: No such file or directory (os error 2)")
+    );
 }
 
 #[test]

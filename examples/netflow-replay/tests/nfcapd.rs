@@ -2,19 +2,19 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Packet, Pcap, read_pcap};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Udp};
-use pcapx_testkit::process::{PATIENCE, poll};
+use pcapx_testkit::process::{PATIENCE, Running, Signal, poll};
 use pcapx_testkit::tool::{self, Tool};
 use tempfile::TempDir;
 
 /// A running nfcapd; ended on drop.
 struct Collector {
-    child: Child,
+    process: Running,
     folder: TempDir,
     address: String,
 }
@@ -42,15 +42,14 @@ impl Collector {
         let port =
             UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
         let log = folder.path().join("log");
-        let child = nfcapd
-            .command()
+        let mut command = nfcapd.command();
+        command
             .args(["-b", "127.0.0.1", "-t", "3600", "-p", &port.to_string(), "-w"])
             .arg(folder.path())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).expect("a log"))
-            .spawn()
-            .expect("nfcapd starts");
-        let collector = Self { child, folder, address: format!("127.0.0.1:{port}") };
+            .stderr(std::fs::File::create(&log).expect("a log"));
+        let process = Running::spawn(&mut command).expect("nfcapd starts");
+        let collector = Self { process, folder, address: format!("127.0.0.1:{port}") };
         let ready = poll(PATIENCE, || collector.log().contains("Startup nfcapd").then_some(()));
         assert!(ready.is_some(), "nfcapd did not start: {}", collector.log());
         collector
@@ -74,10 +73,8 @@ impl Collector {
         // Nothing tells from outside that nfcapd has read its socket, but that its socket's queue is empty.
         let drained = poll(PATIENCE, || (self.queued_bytes() == 0).then_some(()));
         assert!(drained.is_some(), "nfcapd does not read");
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
-        let ended = poll(PATIENCE, || self.child.try_wait().expect("it can be waited for"));
-        assert!(ended.is_some(), "nfcapd does not end");
+        self.process.signal(Signal::TERM);
+        assert!(self.process.wait(PATIENCE).is_some(), "nfcapd does not end");
         let printed = nfdump
             .command()
             .args(["-q", "-N", "-o", "fmt:%tsr %sa %da", "-r"])
@@ -102,14 +99,6 @@ impl Collector {
         let entries = std::fs::read_dir(self.folder.path()).expect("the collector's folder");
         let mut files = entries.flatten().map(|entry| entry.path());
         files.find(|path| path.to_string_lossy().contains("nfcapd.2")).expect("the collector's file")
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        // Fails when it has ended already, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -190,7 +179,7 @@ fn nfcapd_takes_a_real_version_9_capture_with_todays_time() {
     let Some((nfcapd, nfdump)) = tools() else { return };
     let Some(captures) = tool::require_captures() else { return };
     let Ok(real) = std::fs::read(captures.join("ndpi-netflowv9.pcap")) else {
-        eprintln!("SKIPPED: {} holds no ndpi-netflowv9.pcap", captures.display());
+        tool::skipped(format_args!("{} holds no ndpi-netflowv9.pcap", captures.display()));
         return;
     };
     let real = read_pcap(&real).expect("a good capture").packets;

@@ -12,7 +12,7 @@ use pcapx_core::filter::{Expr, ParseError, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
-use tcpdump::{Tcpdump, Verdict};
+use tcpdump::{Tcpdump, Verdict, skipped};
 
 fn cases(usual: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual);
@@ -118,17 +118,17 @@ fn tcpdump_knows_the_ports_by_the_same_names() {
     for (name, meaning) in texts::services(&services) {
         let Ok(expr) = parse(&format!("port \\{name}")) else { continue };
         if expr != parse(&meaning).unwrap() {
-            eprintln!(
-                "SKIPPED: this system's /etc/services makes {name} {meaning:?}, not {:?}",
+            skipped(&format!(
+                "this system's /etc/services makes {name} {meaning:?}, not {:?}",
                 expr.to_string()
-            );
+            ));
             continue;
         }
         assert_eq!(tcpdump.compile(&format!("port {name}")), tcpdump.compile(&expr.to_string()), "{name}");
         compared += 1;
     }
     if compared == 0 {
-        eprintln!("SKIPPED: no name of a port in /etc/services");
+        skipped("no name of a port in /etc/services");
     }
 }
 
