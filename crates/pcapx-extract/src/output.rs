@@ -98,16 +98,20 @@ impl Output<'_> {
         limits: Limits,
     ) -> Result<Answer, Failure> {
         let failed = |source| Failure::Output { path: folder.to_owned(), source };
-        if let Err(error) = DirBuilder::new().mode(FOLDER_MODE).create(folder)
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            return Err(failed(error));
-        }
+        let is_new = match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(failed(error)),
+        };
         if let Some(path) = earlier_part(folder, prefix).map_err(failed)? {
             return Err(Failure::PartsPresent(path));
         }
-        let answer =
-            query.write_parts(folder, prefix, limits).map_err(|error| self.interrupt.explain(error))?;
+        let answer = query.write_parts(folder, prefix, limits).map_err(|error| self.interrupt.explain(error));
+        if is_new && answer.is_err() {
+            // Not when something has come into it meanwhile; and the error to tell is the first one.
+            let _ = fs::remove_dir(folder);
+        }
+        let answer = answer?;
         if answer.parts.is_empty() && self.empty {
             publish(&folder.join(format!("{prefix}00001.pcap")), &EMPTY_PCAP)?;
         }

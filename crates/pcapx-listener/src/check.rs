@@ -3,14 +3,21 @@
 //! One line for each finding on stdout. A finding that keeps the service from working begins with `error:` and makes
 //! the exit code 3. A timeline that is not there yet is a warning: the service starts without it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use pcapx_core::config::{Config, Loaded};
+use pcapx_timeline::Catalog;
 
 use crate::evidence::EvidenceFolder;
 use crate::extractor::Choice;
+
+/// Capture files that are opened to see whether they can be.
+const TRIED_FILES: usize = 1000;
+/// Things amiss with folders and links that are told one by one.
+const SHOWN_WARNINGS: usize = 8;
 
 /// Prints what was found; `false` when the service would not work.
 pub(crate) fn report(loaded: &Loaded) -> bool {
@@ -19,7 +26,11 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
     for warning in &loaded.warnings {
         println!("warning: {warning}");
     }
+    println!("ok: address {}", SocketAddr::new(config.bind, config.listen_port));
     println!("ok: authentication {}", config.listener_auth);
+    if config.fileserver_port == 0 {
+        println!("warning: fileserver_port 0: the links in answers will not work");
+    }
     // Each finding is printed, also after the first error.
     let works = [timeline(config), output(&config.output_dir), extractor(config)];
     works.into_iter().all(|works| works)
@@ -28,13 +39,45 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
 fn timeline(config: &Config) -> bool {
     let path = config.timeline_dir.display();
     match fs::read_dir(&config.timeline_dir) {
-        Ok(_) => println!("ok: timeline_dir {path}"),
+        Ok(_) => return segments(&config.timeline_dir),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             println!("warning: timeline_dir {path} is not there yet; until then nothing is found");
         }
         Err(error) => {
             println!("error: timeline_dir {path} cannot be read: {error}");
             return false;
+        }
+    }
+    true
+}
+
+/// Whether the capture files can be opened; of many, the last ones by name are tried.
+fn segments(timeline: &Path) -> bool {
+    let path = timeline.display();
+    let catalog = match Catalog::open(&[timeline]) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            println!("error: timeline_dir: {error}");
+            return false;
+        }
+    };
+    for warning in catalog.warnings().iter().take(SHOWN_WARNINGS) {
+        println!("warning: timeline_dir: {warning}");
+    }
+    let files = catalog.segments();
+    let tried = &files[files.len().saturating_sub(TRIED_FILES)..];
+    let closed: Vec<_> =
+        tried.iter().filter_map(|file| Some((file, File::open(&file.path).err()?))).collect();
+    match closed.last() {
+        None => println!("ok: timeline_dir {path}, files: {}", files.len()),
+        Some((file, error)) => {
+            let word = if closed.len() == tried.len() { "error" } else { "warning" };
+            let (closed, tried) = (closed.len(), tried.len());
+            println!(
+                "{word}: timeline_dir {path}: {closed} of {tried} files cannot be read, {:?}: {error}",
+                file.path
+            );
+            return closed < tried;
         }
     }
     true

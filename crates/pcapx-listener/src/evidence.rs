@@ -63,7 +63,7 @@ impl EvidenceFolder {
         Self::probe(path)?;
         let stale = sweep(path)?;
         if stale > 0 {
-            log::info!("output_dir: removed {stale} unfinished files of an earlier run");
+            log::info!("output_dir: unfinished files of an earlier run removed: {stale}");
         }
         Ok(Self { path: path.to_owned(), serial: AtomicU64::new(0) })
     }
@@ -99,7 +99,12 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        match fs::remove_file(&self.path) {
+        let removed = match fs::symlink_metadata(&self.path) {
+            // A program that was asked for a file may have left a folder.
+            Ok(left) if left.is_dir() => fs::remove_dir_all(&self.path),
+            _ => fs::remove_file(&self.path),
+        };
+        match removed {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => log::warn!("cannot remove {}: {error}", self.path.display()),

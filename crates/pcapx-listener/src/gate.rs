@@ -51,13 +51,13 @@ pub(crate) struct Gates {
 }
 
 impl Gates {
-    /// Gates in front of `jobs`.
-    pub(crate) fn new(config: &Config, jobs: Arc<Jobs>) -> Self {
+    /// Gates in front of `jobs`, behind `port`.
+    pub(crate) fn new(config: &Config, port: u16, jobs: Arc<Jobs>) -> Self {
         Self {
             door: Authenticator::new(&config.listener_auth, REALM),
             jobs,
             links: Links::new(config),
-            usage: usage::document(config).into(),
+            usage: usage::document(config, port).into(),
         }
     }
 

@@ -139,7 +139,7 @@ impl Jobs {
             outcome: &outcome,
             packets: haul.packets,
             bytes: haul.bytes,
-            segments: haul.segments,
+            search: haul.search,
             refused: &refused,
             detail: detail.as_ref().map(CutError::to_string).as_deref(),
             took: started.elapsed(),
@@ -163,7 +163,7 @@ impl Jobs {
             None => Outcome::NoMatch {
                 filter: cut.filter.to_string(),
                 window: self.spoken(cut.window),
-                segments: haul.segments,
+                search: haul.search,
             },
         }
     }

@@ -4,7 +4,7 @@
 //! job id=3f9a01-7 peer=10.0.0.9 user=sycope alert=alert_12345 name="Suspicious traffic" mode=full
 //!     filter="tcp and host 10.0.0.10 and port 443" window=2026-03-01T09:05:12…Z..2026-03-01T09:17:12…Z
 //!     extractor=builtin outcome=packets file=20260301_101112_alert_12345.pcap packets=42 bytes=31337
-//!     segments=3 ms=18.204
+//!     segments=3 unread=0 scanned=120415 in_window=80211 ms=18.204
 //! ```
 //!
 //! (One line in the log.) `id` is the request's, as on its access line. What is not known is left out. Texts from
@@ -17,6 +17,7 @@ use std::time::Duration;
 use pcapx_core::window::Window;
 use pcapx_http::LogValue;
 
+use crate::extractor::Search;
 use crate::outcome::Outcome;
 
 /// Bytes of the filter's text that are shown: some dozen hosts.
@@ -53,8 +54,8 @@ pub(crate) struct JobLine<'a> {
     pub(crate) packets: Option<u64>,
     /// The file's length.
     pub(crate) bytes: Option<u64>,
-    /// Capture files searched.
-    pub(crate) segments: Option<u64>,
+    /// What was searched, where that is known.
+    pub(crate) search: Option<Search>,
     /// What was not used of alert and request, and why.
     pub(crate) refused: &'a [String],
     /// Why it failed.
@@ -87,10 +88,13 @@ impl fmt::Display for JobLine<'_> {
         if let Outcome::Packets { file } = self.outcome {
             write!(f, " file={}", LogValue::new(file))?;
         }
-        for (key, count) in [("packets", self.packets), ("bytes", self.bytes), ("segments", self.segments)] {
+        for (key, count) in [("packets", self.packets), ("bytes", self.bytes)] {
             if let Some(count) = count {
                 write!(f, " {key}={count}")?;
             }
+        }
+        if let Some(Search { segments, unread, scanned, in_window }) = self.search {
+            write!(f, " segments={segments} unread={unread} scanned={scanned} in_window={in_window}")?;
         }
         if !self.refused.is_empty() {
             let refused = self.refused.join("; ");
@@ -126,7 +130,7 @@ mod tests {
             outcome: &outcome,
             packets: Some(3),
             bytes: Some(400),
-            segments: Some(1),
+            search: Some(Search { segments: 1, unread: 2, scanned: 30, in_window: 20 }),
             refused: &["clientIp: not an address".to_owned(), "filter: unknown mode".to_owned()],
             detail: None,
             took: Duration::from_micros(1500),
@@ -136,12 +140,12 @@ mod tests {
             "job id=0a0b0c-1 peer=10.0.0.9 user=- alert=\"a\\x0ab\" name=\"x\\x1b[31m outcome=packets\" mode=full \
              filter=\"host 10.0.0.1\" \
              window=2026-03-01T09:11:12.000000000Z..2026-03-01T09:11:13.000000000Z extractor=builtin \
-             outcome=packets file=20260301_101112_a.pcap packets=3 bytes=400 segments=1 \
+             outcome=packets file=20260301_101112_a.pcap packets=3 bytes=400 segments=1 unread=2 scanned=30 in_window=20 \
              refused=\"clientIp: not an address; filter: unknown mode\" ms=1.500"
         );
 
         line.outcome = &Outcome::NpcapextractFailed;
-        (line.filter, line.packets, line.bytes, line.segments, line.refused) = (None, None, None, None, &[]);
+        (line.filter, line.packets, line.bytes, line.search, line.refused) = (None, None, None, None, &[]);
         line.detail = Some("exit status: 3, stderr: \"no\x07\"");
         assert!(line.to_string().ends_with(
             "extractor=builtin outcome=failed detail=\"exit status: 3, stderr: \\\"no\\x07\\\"\" ms=1.500"

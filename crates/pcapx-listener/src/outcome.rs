@@ -6,6 +6,8 @@
 use hyper::header::HeaderValue;
 use pcapx_core::config::Config;
 
+use crate::extractor::Search;
+
 /// The most characters of a filter that a text repeats; the log has all of it.
 const SHOWN_FILTER_CHARS: usize = 200;
 
@@ -25,8 +27,8 @@ pub(crate) enum Outcome {
         filter: String,
         /// The window's ends in local time.
         window: (String, String),
-        /// Capture files that overlap the window; `None` when the extractor does not tell.
-        segments: Option<u64>,
+        /// What was searched; `None` when the extractor does not tell.
+        search: Option<Search>,
     },
     /// npcapextract ran longer than it may.
     NpcapextractTimeout,
@@ -58,13 +60,8 @@ impl Outcome {
         let text = match self {
             Self::Packets { file } => links.to(file),
             Self::NoFilter => "NO BPF FILTER".to_owned(),
-            Self::NoMatch { filter, window: (start, end), segments } => {
-                let searched = match segments {
-                    None => String::new(),
-                    Some(0) => " (no capture file covers this time)".to_owned(),
-                    Some(1) => " (1 capture file searched)".to_owned(),
-                    Some(count) => format!(" ({count} capture files searched)"),
-                };
+            Self::NoMatch { filter, window: (start, end), search } => {
+                let searched = search.map_or_else(String::new, |search| format!(" ({})", searched(search)));
                 let filter = shortened(filter);
                 format!("ERROR: no packets matched '{filter}' between {start} and {end}{searched}")
             }
@@ -101,6 +98,18 @@ impl Links {
     }
 }
 
+/// What was searched, and what could not be, in words.
+fn searched(search: Search) -> String {
+    let files =
+        |count| if count == 1 { "1 capture file".to_owned() } else { format!("{count} capture files") };
+    match (search.segments, search.unread) {
+        (0, 0) => "no capture file covers this time".to_owned(),
+        (0, unread) => format!("{} could not be read", files(unread)),
+        (segments, 0) => format!("{} searched", files(segments)),
+        (segments, unread) => format!("{} searched, {unread} could not be read", files(segments)),
+    }
+}
+
 fn shortened(filter: &str) -> String {
     match filter.char_indices().nth(SHOWN_FILTER_CHARS) {
         Some((cut, _)) => format!("{}...", &filter[..cut]),
@@ -121,9 +130,10 @@ mod tests {
         Links { base: format!("http://{host}:8081/") }
     }
 
-    fn no_match(filter: &str, segments: Option<u64>) -> Outcome {
+    fn no_match(filter: &str, files: Option<(u64, u64)>) -> Outcome {
+        let search = files.map(|(segments, unread)| Search { segments, unread, ..Search::default() });
         let window = ("2026-03-01 09:05:12".to_owned(), "2026-03-01 09:17:12".to_owned());
-        Outcome::NoMatch { filter: filter.to_owned(), window, segments }
+        Outcome::NoMatch { filter: filter.to_owned(), window, search }
     }
 
     #[test]
@@ -147,7 +157,7 @@ mod tests {
     #[test]
     fn every_failure_begins_with_error() {
         let failures = [
-            no_match("tcp", Some(3)),
+            no_match("tcp", Some((3, 0))),
             Outcome::NpcapextractTimeout,
             Outcome::NpcapextractFailed,
             Outcome::Timeout,
@@ -161,13 +171,15 @@ mod tests {
 
     #[test]
     fn an_empty_answer_says_how_much_was_searched() {
-        let ends = |segments, tail| {
-            let text = no_match("host 10.0.0.1", segments).text(&links("h"));
+        let ends = |files, tail| {
+            let text = no_match("host 10.0.0.1", Some(files)).text(&links("h"));
             assert!(text.ends_with(tail), "{text}");
         };
-        ends(Some(0), "09:17:12 (no capture file covers this time)");
-        ends(Some(1), "09:17:12 (1 capture file searched)");
-        ends(Some(12), "09:17:12 (12 capture files searched)");
+        ends((0, 0), "09:17:12 (no capture file covers this time)");
+        ends((1, 0), "09:17:12 (1 capture file searched)");
+        ends((12, 0), "09:17:12 (12 capture files searched)");
+        ends((12, 1), "09:17:12 (12 capture files searched, 1 could not be read)");
+        ends((0, 1), "09:17:12 (1 capture file could not be read)");
     }
 
     #[test]

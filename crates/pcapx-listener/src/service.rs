@@ -62,6 +62,9 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let evidence = EvidenceFolder::open(&config.output_dir)
         .map_err(|source| StartError::OutputDir { path: config.output_dir.clone(), source })?;
     log::info!("extractor: {choice}");
+    if config.fileserver_port == 0 {
+        log::warn!("fileserver_port is 0: the links in answers will not work");
+    }
     // The recorder may come up later, so a missing timeline does not keep the service down.
     if let Err(error) = fs::read_dir(&config.timeline_dir) {
         log::warn!("timeline_dir: {}: {error}", config.timeline_dir.display());
@@ -83,7 +86,7 @@ async fn serve(config: &Config, jobs: Arc<Jobs>) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
     let server = Server::bind(SocketAddr::new(config.bind, config.listen_port), Limits::default())?;
     log::info!(
-        "listening on {}, authentication {}, at most {} extractions at a time",
+        "listening on {}, authentication {}, extractions at a time: {}",
         server.local_addr(),
         config.listener_auth,
         config.max_concurrent_extractions
@@ -91,7 +94,7 @@ async fn serve(config: &Config, jobs: Arc<Jobs>) -> Result<(), StartError> {
     server.announce("pcapx-listener");
 
     let canceller = tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), stop.clone(), config.drain_timeout));
-    let gates = Gates::new(config, Arc::clone(&jobs));
+    let gates = Gates::new(config, server.local_addr().port(), Arc::clone(&jobs));
     let drained = server.run(gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
     if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {
         log::error!("stopping: a job does not end and is left alone");

@@ -44,9 +44,9 @@ const FILTER_MODES: FilterModes = FilterModes {
     port: "server address and server port",
 };
 
-/// The JSON document, indented by two. Host and port are the configured ones.
-pub(crate) fn document(config: &Config) -> String {
-    let base = config.url(config.listen_port, "");
+/// The JSON document, indented by two, for the configured host and the `port` that is bound.
+pub(crate) fn document(config: &Config, port: u16) -> String {
+    let base = config.url(port, "");
     let mode: Mode = config.default_mode;
     let document = Document {
         status: "ok",

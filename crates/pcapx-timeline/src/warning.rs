@@ -25,8 +25,12 @@ pub enum WarningKind {
     Vanished,
     /// A link whose target is gone.
     DanglingLink,
-    /// It is no capture file, or one of a kind that is not read.
+    /// A folder in too many others to be looked into.
+    TooDeep,
+    /// It is no capture file.
     NotSearched(String),
+    /// It is a capture of a kind that is not read.
+    Unsupported(String),
     /// Its packets were read up to the place that is damaged.
     Damaged(String),
     /// It ends inside the record that begins at this byte.
@@ -42,11 +46,28 @@ impl Warning {
             SegmentError::Io(e) if e.kind() == std::io::ErrorKind::NotFound => WarningKind::Vanished,
             SegmentError::Io(e) => WarningKind::Unreadable(e.to_string()),
             SegmentError::Damaged { .. } => WarningKind::Damaged(error.to_string()),
-            SegmentError::TooShort { .. }
-            | SegmentError::NotACapture { .. }
-            | SegmentError::Unsupported { .. } => WarningKind::NotSearched(error.to_string()),
+            SegmentError::TooShort { .. } | SegmentError::NotACapture { .. } => {
+                WarningKind::NotSearched(error.to_string())
+            }
+            SegmentError::Unsupported { .. } => WarningKind::Unsupported(error.to_string()),
         };
         Self { path, kind }
+    }
+}
+
+impl WarningKind {
+    /// Whether packets of the window can be missing from the answer because of it.
+    pub fn may_hide_packets(&self) -> bool {
+        match self {
+            Self::Unreadable(_)
+            | Self::Vanished
+            | Self::TooDeep
+            | Self::Unsupported(_)
+            | Self::Damaged(_)
+            | Self::LinkTypeUnknown(_) => true,
+            // What a link pointed to has been rotated away; a record cut short was never whole.
+            Self::DanglingLink | Self::NotSearched(_) | Self::CutShort(_) => false,
+        }
     }
 }
 
@@ -56,8 +77,11 @@ impl fmt::Display for Warning {
         match &self.kind {
             WarningKind::Unreadable(why) => write!(f, "cannot be read: {why}"),
             WarningKind::Vanished => f.write_str("is gone since the timeline was listed"),
+            WarningKind::TooDeep => f.write_str("is not looked into: it lies in too many folders"),
             WarningKind::DanglingLink => f.write_str("is a link to a file that is gone"),
-            WarningKind::NotSearched(why) | WarningKind::Damaged(why) => f.write_str(why),
+            WarningKind::NotSearched(why) | WarningKind::Unsupported(why) | WarningKind::Damaged(why) => {
+                f.write_str(why)
+            }
             WarningKind::CutShort(offset) => write!(f, "ends inside the record at byte {offset}"),
             WarningKind::LinkTypeUnknown(link) => {
                 write!(f, "has packets of {link}, which cannot be searched for addresses, ports or protocols")

@@ -196,6 +196,17 @@ fn what_is_no_capture_is_told_by_name() {
 }
 
 #[test]
+fn zeros_behind_the_last_record_are_no_packets() {
+    for zeros in [16, 4096, 3 << 20] {
+        let mut bytes = Pcap::new().encode(&packets());
+        let data = bytes.len() as u64;
+        bytes.resize(bytes.len() + zeros, 0);
+        let (read, end) = read_bytes(&bytes);
+        assert_eq!((read, end.unwrap()), (packets(), Some(Ending::Cut(data))));
+    }
+}
+
+#[test]
 fn a_record_of_impossible_length_ends_the_file_at_its_offset() {
     let mut bytes = Pcap::new().encode(&packets()[..2]);
     let at = bytes.len() as u64;

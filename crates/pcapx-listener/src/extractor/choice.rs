@@ -60,7 +60,7 @@ impl Choice {
     pub(crate) fn build(self, config: &Config, zone: &LocalZone, evidence: Arc<EvidenceFolder>) -> Extractor {
         let (timeline, limit) = (config.timeline_dir.clone(), config.extractor_timeout);
         match self.program {
-            None => Extractor::Builtin(Builtin { timeline, limit, evidence }),
+            None => Extractor::Builtin(Builtin { timeline, limit, evidence, named: Arc::default() }),
             Some(program) => Extractor::Npcapextract(Npcapextract {
                 program,
                 timeline,

@@ -46,8 +46,21 @@ pub(crate) struct Haul {
     pub(crate) bytes: Option<u64>,
     /// Packets in it, where the extractor tells.
     pub(crate) packets: Option<u64>,
-    /// Capture files searched, where the extractor tells.
-    pub(crate) segments: Option<u64>,
+    /// What was searched for them, where the extractor tells.
+    pub(crate) search: Option<Search>,
+}
+
+/// What an extraction has looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Search {
+    /// Capture files searched.
+    pub(crate) segments: u64,
+    /// Capture files that could not be read, or not to their end.
+    pub(crate) unread: u64,
+    /// Packets looked at.
+    pub(crate) scanned: u64,
+    /// Packets in the window.
+    pub(crate) in_window: u64,
 }
 
 /// Why an extraction brought nothing in.

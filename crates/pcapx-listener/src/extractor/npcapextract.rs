@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
+use pcapx_core::window::Window;
 use pcapx_http::LogValue;
 
 use super::child::{self, Ending};
@@ -29,6 +30,8 @@ use crate::evidence::EvidenceFolder;
 pub(super) const PROGRAM: &str = "npcapextract";
 /// The environment variables of our own configuration, secrets among them, which the program has no use for.
 const OWN_VARIABLES: &str = "PCAPX_";
+/// How far clocks are set back at the end of summer time.
+const FOLD: Duration = Duration::from_secs(3600);
 
 /// npcapextract, found and ready to run.
 #[derive(Debug)]
@@ -83,24 +86,32 @@ impl Npcapextract {
         let published = published.await.map_err(|error| CutError::Failed(error.to_string()))?;
         let published = published.map_err(CutError::Failed)?;
         let (file, bytes) = published.unzip();
-        Ok(Haul { file, bytes, packets: None, segments: None })
+        Ok(Haul { file, bytes, packets: None, search: None })
     }
 
     fn arguments(&self, cut: &Cut, output: &Path) -> [OsString; 10] {
-        let (begin, end) = (cut.window.start(), rounded_up(cut.window.end()));
+        let (begin, end) = spoken(&self.zone, cut.window);
         [
             "-t".into(),
             self.timeline.clone().into(),
             "-b".into(),
-            self.zone.spoken(begin).into(),
+            begin.into(),
             "-e".into(),
-            self.zone.spoken(end).into(),
+            end.into(),
             "-f".into(),
             cut.filter.to_string().into(),
             "-o".into(),
             output.into(),
         ]
     }
+}
+
+/// Both ends in local time, `YYYY-MM-DD HH:MM:SS`. When clocks are set back, a window's end can read earlier than its
+/// begin; the begin is then told an hour earlier, which is more than what was asked for and never less.
+fn spoken(zone: &LocalZone, window: Window) -> (String, String) {
+    let end = zone.spoken(rounded_up(window.end()));
+    let begin = zone.spoken(window.start());
+    if begin <= end { (begin, end) } else { (zone.spoken(window.start().saturating_sub(FOLD)), end) }
 }
 
 fn rounded_up(at: Timestamp) -> Timestamp {
@@ -119,4 +130,41 @@ pub(super) fn find(path: Option<&OsStr>) -> Option<PathBuf> {
         // A relative folder on PATH must not change its meaning with the working directory later on.
         if runs { std::path::absolute(program).ok() } else { None }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(start: i64, end: i64) -> (String, String) {
+        let zone = LocalZone::named("Europe/Warsaw").unwrap();
+        let window = Window::new(Timestamp::from_nanos(start), Timestamp::from_nanos(end)).unwrap();
+        spoken(&zone, window)
+    }
+
+    fn texts(start: &str, end: &str) -> (String, String) {
+        (start.to_owned(), end.to_owned())
+    }
+
+    #[test]
+    fn the_window_is_widened_to_whole_seconds() {
+        let (start, end) = (1_772_356_272_900_000_000, 1_772_356_300_000_000_001);
+        assert_eq!(told(start, end), texts("2026-03-01 10:11:12", "2026-03-01 10:11:41"));
+        assert_eq!(told(start, 1_772_356_300_000_000_000).1, "2026-03-01 10:11:40");
+    }
+
+    /// 2026-10-25: 02:59:59 in summer time is followed by 02:00:00 in winter time.
+    #[test]
+    fn the_begin_never_reads_later_than_the_end_when_clocks_are_set_back() {
+        let fold = 1_792_890_000_000_000_000;
+        let minutes = |n: i64| n * 60 * NANOS_PER_SEC;
+        assert_eq!(
+            told(fold - minutes(6), fold + minutes(6)),
+            texts("2026-10-25 01:54:00", "2026-10-25 02:06:00")
+        );
+        assert_eq!(
+            told(fold - minutes(66), fold - minutes(54)),
+            texts("2026-10-25 01:54:00", "2026-10-25 02:06:00")
+        );
+    }
 }

@@ -103,6 +103,13 @@ fn an_empty_answer_says_why() {
         &found,
         &text("2025-02-10 11:14:00 and 2025-02-10 11:26:00 (no capture file covers this time)"),
     );
+    // A file that may hold what was asked for, and cannot be read, is part of the answer.
+    fs::write(site.timeline_dir().join("packed.pcap"), [0x1f, 0x8b, 8, 0, 1, 2, 3, 4]).unwrap();
+    let found = post(service.address(), "/?before=1000&after=0", &alert(AT));
+    let tail = "2025-02-09 11:03:20 and 2025-02-09 11:20:00 (2 capture files searched, 1 could not be read)";
+    assert_result(&found, &text(tail));
+    let line = service.wait_for_log(|line| line.contains(" unread=1 "));
+    assert!(line.contains(" segments=2 unread=1 scanned=82 in_window="), "{line}");
     assert!(evidence(&site).is_empty());
 }
 

@@ -77,7 +77,8 @@ fn check_says_what_it_found_and_changes_nothing() {
     for line in [
         format!("ok: configuration {}", path("config.json")),
         "ok: authentication off".to_owned(),
-        format!("ok: timeline_dir {}", path("timeline")),
+        format!("ok: timeline_dir {}, files: 0", path("timeline")),
+        "ok: address 127.0.0.1:0".to_owned(),
         format!("ok: output_dir {} will be created", path("new/alerts")),
     ] {
         assert!(told.lines().any(|told| told == line), "{line}\nin\n{told}");

@@ -12,8 +12,8 @@ use super::{Segment, TimelineError};
 use crate::warning::{Warning, WarningKind};
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 
-/// Folders deeper than this below a root are not looked into: n2disk's tree is five deep.
-const MAX_DEPTH: usize = 32;
+/// Folders deeper than this below a root are not looked into: n2disk's tree is five deep, and the walk is recursive.
+const MAX_DEPTH: usize = 100;
 
 /// What has been found so far.
 #[derive(Debug, Default)]
@@ -65,7 +65,11 @@ impl Discovery {
                 }
             };
             if metadata.is_dir() {
-                if depth >= MAX_DEPTH || !self.folders.insert((metadata.dev(), metadata.ino())) {
+                if !self.folders.insert((metadata.dev(), metadata.ino())) {
+                    continue;
+                }
+                if depth >= MAX_DEPTH {
+                    self.warn(path, WarningKind::TooDeep);
                     continue;
                 }
                 match sorted_entries(&path) {

@@ -189,10 +189,13 @@ pub(super) fn hidden_beside(path: &Path) -> io::Result<NamedTempFile> {
     if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
+    fs::metadata(folder_of(path))?;
     tempfile::Builder::new()
         .prefix(UNFINISHED_PREFIX)
         .permissions(Permissions::from_mode(FILE_MODE))
         .tempfile_in(folder_of(path))
+        // The library's error names the hidden file; the caller names the file that was asked for.
+        .map_err(|error| io::Error::from(error.kind()))
 }
 
 pub(super) fn failed(path: &Path, source: io::Error) -> ExtractError {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What ends a file is told, not guessed: [`Ending`] is `Whole` when the last record ends with the file, `Cut`
-//! when the file ends inside a record (a crash, or a writer in mid-record) and a [`SegmentError::Damaged`] when what
+//! when the file ends inside a record or goes on with zeros (a crash, or a writer in mid-record) and a [`SegmentError::Damaged`] when what
 //! stands at an offset cannot be a record. All packets before that place are good.
 //!
 //! Limits: a record of more than [`MAX_PACKET_BYTES`] is damage, as it is for libpcap.

@@ -91,6 +91,11 @@ impl PcapHeader {
         let Some(head) = head.first_chunk() else {
             return Ok(if head.is_empty() { Step::End } else { Step::Cut });
         };
+        // Nobody captures an empty packet at the epoch: these are bytes of a preallocated file, or of one that a power
+        // loss has left longer than its data.
+        if *head == [0; RECORD_HEADER_BYTES] {
+            return Ok(Step::Cut);
+        }
         let record = self.record(head);
         if record.captured > MAX_PACKET_BYTES {
             return Err(SegmentError::Damaged { offset, what: "a packet cannot be that long" });

@@ -26,7 +26,7 @@ pub struct SegmentReader {
 pub enum Ending {
     /// With the last byte of a record.
     Whole,
-    /// Inside a record that begins at this byte: the writer died there, or has not finished it yet.
+    /// Inside a record that begins at this byte, or in zeros from there on: the writer died, or has not come further.
     Cut(u64),
 }
 
