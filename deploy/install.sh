@@ -13,7 +13,7 @@ installs the newer binaries and keeps the configuration. Build first: cargo buil
   --root DIR       stage below DIR: needs no root, touches no account, owner or service. The staged config.json
                    points at folders below DIR, so the tree runs where it stands; a package takes the shipped
                    one from DIR/usr/share/pcapx
-  --bin-dir DIR    where the built binaries are (default: target/release of this repository)
+  --bin-dir DIR    where the built binaries are (default: release/ in $CARGO_TARGET_DIR, else in target/ here)
   --npcapextract   also make /usr/bin/npcapextract a link to pcapx-extract, unless that name is taken
   --uninstall      remove what was installed; captures, evidence, configuration and the account stay
 TEXT
@@ -22,7 +22,7 @@ TEXT
 here=$(cd "$(dirname "$0")" && pwd)
 repository=$(dirname "$here")
 root=
-bin_dir=${CARGO_TARGET_DIR:-$repository/target}/release
+bin_dir=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-$repository/target}}/release
 link=no
 action=install
 binaries='pcapx-listener pcapx-fileserver pcapx-extract netflow-replay'
@@ -68,7 +68,8 @@ if [ "$action" = uninstall ]; then
 fi
 
 for binary in $binaries; do
-    [ -x "$bin_dir/$binary" ] || fail "$bin_dir/$binary is missing; build it: cargo build --release --workspace"
+    [ -x "$bin_dir/$binary" ] ||
+        fail "$bin_dir/$binary is missing; build it: cargo build --release --workspace, or name its folder: --bin-dir"
 done
 for binary in $binaries; do put 755 "$bin_dir/$binary" "/usr/bin/$binary"; done
 for unit in $units; do put 644 "$here/$unit" "/usr/lib/systemd/system/$unit"; done

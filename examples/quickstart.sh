@@ -33,9 +33,11 @@ for tool in cargo curl; do
 done
 
 say "1. Building ($profile; the first time takes some minutes)"
-cargo build --locked --profile "$profile" -p pcapx-listener -p pcapx-fileserver -p pcapx-extract
+# Named aloud: a cargo configuration may put the default elsewhere.
+target=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-$repository/target}}
+cargo build --locked --profile "$profile" --target-dir "$target" -p pcapx-listener -p pcapx-fileserver -p pcapx-extract
 case $profile in dev | test) folder=debug ;; *) folder=$profile ;; esac
-bin=${CARGO_TARGET_DIR:-$repository/target}/$folder
+bin=$target/$folder
 
 work=$(mktemp -d)
 started=
@@ -58,7 +60,8 @@ fail() {
 
 # start NAME: runs the service and sets `port` to the one it says it listens on.
 start() {
-    "$bin/$1" --config "$work/config.json" >"$work/$1.out" 2>"$work/$1.log" &
+    : >"$work/$1.out" # The job in the background makes it later than it is first looked into.
+    "$bin/$1" --config "$work/config.json" >>"$work/$1.out" 2>"$work/$1.log" &
     pid=$!
     started="$started $pid"
     tries=0
