@@ -49,6 +49,8 @@ fn run(options: &Options) -> Result<(), ReplayError> {
     log::info!("{}: {survey}", options.pcap.display());
     let stop = Stop::on_signals().map_err(ReplayError::Signals)?;
     let player = Player::new(options, survey.exports);
+    // A wrong collector is told now and not at the full hour.
+    player.try_collector()?;
     for pass in 1_u64.. {
         if options.start == Start::Hour {
             let at = schedule::next_full_hour(&jiff::Zoned::now());

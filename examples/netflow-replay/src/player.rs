@@ -74,6 +74,11 @@ impl<'a> Player<'a> {
         Ok(outcome)
     }
 
+    /// Whether there is a way to the collector: its name is known and its network can be reached.
+    pub(crate) fn try_collector(&self) -> Result<(), ReplayError> {
+        self.connect().map(drop)
+    }
+
     /// A socket that sends to the collector and hears when nobody listens there.
     fn connect(&self) -> Result<UdpSocket, ReplayError> {
         let connect = || {

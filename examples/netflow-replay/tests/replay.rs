@@ -208,9 +208,13 @@ fn errors_say_what_to_do() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }
-    let output = run(&other_port, "collector-without-port", &["--once", "--start", "now", "--port", "2057"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("expected HOST:PORT"), "{}", stderr(&output));
+    // Told at once, also when the first pass is an hour away.
+    for start in ["now", "hour"] {
+        let output =
+            run(&other_port, "collector-without-port", &["--once", "--start", start, "--port", "2057"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("expected HOST:PORT"), "{}", stderr(&output));
+    }
     assert_eq!(run(&gone, "127.0.0.1:9", &["--speed", "0"]).status.code(), Some(2));
 }
 
