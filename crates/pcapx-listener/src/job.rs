@@ -105,7 +105,8 @@ impl Jobs {
     async fn run(&self, order: Order) -> Outcome {
         let started = Instant::now();
         let alert = Alert::from_json(&order.alert, Timestamp::now(), &self.zone);
-        let mut refused: Vec<String> = alert.refusals.iter().map(ToString::to_string).collect();
+        let mut refused = order.query.refused.clone();
+        refused.extend(alert.refusals.iter().map(ToString::to_string));
         let mode = self.mode(order.query.filter.as_deref(), &mut refused);
         let window = alert.window(
             order.query.before.unwrap_or(self.default_before),

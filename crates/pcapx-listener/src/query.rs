@@ -21,6 +21,8 @@ pub(crate) struct Query {
     pub(crate) before: Option<Duration>,
     /// `after`: time past the alert, 0 to one day.
     pub(crate) after: Option<Duration>,
+    /// What was asked for in a way that cannot be read, for the log; the default holds instead.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Query {
@@ -41,11 +43,17 @@ impl Query {
                 *slot = Some(value.into_owned());
             }
         }
-        Self {
-            filter,
-            before: before.as_deref().and_then(seconds),
-            after: after.as_deref().and_then(seconds),
-        }
+        let mut refused = Vec::new();
+        let mut seconds_of = |name, text: Option<String>| {
+            let text = text?;
+            let read = seconds(&text);
+            if read.is_none() {
+                refused.push(format!("{name}={text}: no whole number of seconds"));
+            }
+            read
+        };
+        let (before, after) = (seconds_of("before", before), seconds_of("after", after));
+        Self { filter, before, after, refused }
     }
 }
 
@@ -101,6 +109,7 @@ mod tests {
             filter: filter.map(str::to_owned),
             before: before.map(Duration::from_secs),
             after: after.map(Duration::from_secs),
+            refused: Vec::new(),
         }
     }
 
@@ -118,11 +127,9 @@ mod tests {
         assert_eq!(parse("/?filter=full&filter=hosts"), query(Some("full"), None, None));
         assert_eq!(parse("/&filter=port?filter=hosts"), query(Some("port"), None, None));
         assert_eq!(parse("/?filter=&filter=hosts&before="), query(Some("hosts"), None, None));
-        assert_eq!(
-            parse("/?before=x&before=5"),
-            query(None, None, None),
-            "the first is there, though no integer"
-        );
+        let first = parse("/?before=x&before=5");
+        assert_eq!(first.before, None, "the first is there, though no integer");
+        assert_eq!(first.refused, ["before=x: no whole number of seconds"]);
         assert_eq!(parse("/?filter"), Query::default());
         assert_eq!(parse("/filter=full"), Query::default());
     }
