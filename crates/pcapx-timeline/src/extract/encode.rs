@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::link::LinkType;
 use crate::segment::{
-    Interface, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, Packet, Resolution, pcapng_block,
+    BYTE_ORDER_MAGIC, Interface, MAGIC_MICROS, MAGIC_NANOS, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES,
+    Packet, Resolution, pcapng_block,
 };
 use pcapx_core::time::Timestamp;
 
@@ -134,7 +135,7 @@ pub(super) fn fits_pcap(time: Timestamp) -> bool {
 
 /// The header of a pcap file.
 pub(super) fn pcap_header(kind: Kind, snaplen: u32) -> [u8; PCAP_HEADER_BYTES] {
-    let magic: u32 = if kind.is_nanos { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+    let magic = if kind.is_nanos { MAGIC_NANOS } else { MAGIC_MICROS };
     let mut header = [0; PCAP_HEADER_BYTES];
     header[0..4].copy_from_slice(&magic.to_le_bytes());
     header[4..6].copy_from_slice(&2_u16.to_le_bytes());
@@ -148,7 +149,7 @@ pub(super) fn pcap_header(kind: Kind, snaplen: u32) -> [u8; PCAP_HEADER_BYTES] {
 pub(super) fn section_block() -> Vec<u8> {
     let mut out = Vec::new();
     block(&mut out, pcapng_block::SECTION, |out| {
-        out.extend_from_slice(&0x1a2b_3c4d_u32.to_le_bytes());
+        out.extend_from_slice(&BYTE_ORDER_MAGIC.to_le_bytes());
         out.extend_from_slice(&1_u16.to_le_bytes());
         out.extend_from_slice(&0_u16.to_le_bytes());
         out.extend_from_slice(&u64::MAX.to_le_bytes());

@@ -44,6 +44,8 @@ use pcapx_core::time::Timestamp;
 
 /// Matched bytes that a scan hands on at once.
 const BATCH_BYTES: usize = 256 * 1024;
+/// Packets between two looks at the caller's token: well under a millisecond's work.
+const CHECK_EVERY_PACKETS: u64 = 4096;
 /// Batches that wait for the merge, for each segment.
 const QUEUE_BATCHES: usize = 2;
 

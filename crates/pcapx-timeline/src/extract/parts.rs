@@ -15,14 +15,12 @@ use std::path::{Path, PathBuf};
 
 use super::encode::{Encoding, section_block};
 use super::output::{FILE_MODE, UNFINISHED_PREFIX, failed};
-use super::{BATCH_BYTES, ExtractError, Extraction};
+use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError, Extraction};
 use crate::query::{Limits, Query};
 use crate::segment::{Interface, PCAP_HEADER_BYTES, SegmentError, SegmentReader};
 
 /// Digits of a part's number; there are more only where more parts need them.
 const NUMBER_DIGITS: usize = 5;
-/// Records between two looks at the token.
-const CHECK_EVERY_RECORDS: u64 = 4096;
 
 /// What a query has written to several files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +106,7 @@ struct Open {
 
 impl<'c> Cutter<'c> {
     fn new(whole: &Path, hidden: &'c Path, limits: Limits) -> io::Result<Self> {
-        let reader = SegmentReader::open(whole).map_err(as_io)?;
+        let reader = SegmentReader::open(whole).map_err(SegmentError::into_io)?;
         let head = if reader.pcap_header().is_some() {
             let mut header = [0; PCAP_HEADER_BYTES];
             reader.file().read_exact_at(&mut header, 0)?;
@@ -123,8 +121,8 @@ impl<'c> Cutter<'c> {
         let failed = |source| failed(folder, source);
         let mut open: Option<Open> = None;
         let mut records = 0_u64;
-        while self.reader.next_packet().map_err(|e| failed(as_io(e)))?.is_some() {
-            if records.is_multiple_of(CHECK_EVERY_RECORDS) && query.cancel.is_cancelled() {
+        while self.reader.next_packet().map_err(|e| failed(SegmentError::into_io(e)))?.is_some() {
+            if records.is_multiple_of(CHECK_EVERY_PACKETS) && query.cancel.is_cancelled() {
                 return Err(ExtractError::cancelled(&query.cancel));
             }
             records += 1;
@@ -205,12 +203,4 @@ fn blocks(interfaces: &[Interface]) -> Vec<Vec<u8>> {
         encoding.interface_number(number, interface, None);
     }
     encoding.interface_blocks(0)
-}
-
-/// The file is our own: what its reader stumbles over is a fault of the disk.
-fn as_io(error: SegmentError) -> io::Error {
-    match error {
-        SegmentError::Io(e) => e,
-        other => io::Error::other(other),
-    }
 }

@@ -14,15 +14,13 @@ use tempfile::NamedTempFile;
 
 use super::encode::Encoding;
 use super::output::{failed, hidden_beside};
-use super::{BATCH_BYTES, ExtractError};
+use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError};
 use crate::control::CancelToken;
 use crate::segment::{Interface, SegmentError, SegmentReader};
 use pcapx_core::time::Timestamp;
 
 /// Runs merged at a time: their buffers take up to a megabyte each.
 const FAN_IN: usize = 32;
-/// Records between two looks at the token.
-const CHECK_EVERY_RECORDS: u64 = 4096;
 
 /// A file that is merged: where its runs begin, and where the last one ends.
 struct Source<'s> {
@@ -100,7 +98,7 @@ impl Pass<'_> {
         let (mut written, mut records) = (0, 0_u64);
         while let Some(Reverse((_, number))) = heads.pop() {
             records += 1;
-            if records.is_multiple_of(CHECK_EVERY_RECORDS) && self.cancel.is_cancelled() {
+            if records.is_multiple_of(CHECK_EVERY_PACKETS) && self.cancel.is_cancelled() {
                 return Err(ExtractError::cancelled(self.cancel));
             }
             let cursor = &mut cursors[number];
@@ -123,7 +121,7 @@ struct Cursor {
 
 impl Cursor {
     fn new(file: File, start: u64, end: u64, interfaces: Vec<Interface>) -> io::Result<Self> {
-        let mut reader = SegmentReader::new(file).map_err(as_io)?;
+        let mut reader = SegmentReader::new(file).map_err(SegmentError::into_io)?;
         reader.resume(start, interfaces);
         Ok(Self { reader, end })
     }
@@ -133,14 +131,6 @@ impl Cursor {
         if self.reader.next_offset() >= self.end {
             return Ok(None);
         }
-        Ok(self.reader.next_packet().map_err(as_io)?.map(|packet| packet.time))
-    }
-}
-
-/// The file is our own: what its reader stumbles over is a fault of the disk.
-fn as_io(error: SegmentError) -> io::Error {
-    match error {
-        SegmentError::Io(e) => e,
-        other => io::Error::other(other),
+        Ok(self.reader.next_packet().map_err(SegmentError::into_io)?.map(|packet| packet.time))
     }
 }

@@ -1,11 +1,11 @@
 //! Reads one segment and hands on what matches.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
 
 use super::batch::{Batch, BatchBuilder};
 use super::encode::{Encoding, Kind, SNAPLEN_DEFAULT, fits_pcap};
-use super::{Candidate, Counts, ExtractError};
+use super::{CHECK_EVERY_PACKETS, Candidate, Counts, ExtractError};
 use crate::control::Progress;
 use crate::link::LinkType;
 use crate::matcher::Matcher;
@@ -13,9 +13,6 @@ use crate::packet::PacketKeys;
 use crate::query::Query;
 use crate::segment::{Ending, Packet, SegmentError, SegmentReader};
 use crate::warning::{Warning, WarningKind};
-
-/// Packets between two looks at the token and two reports of progress.
-const CHECK_EVERY_PACKETS: u64 = 4096;
 
 /// What a scan says to the merge.
 #[derive(Debug)]
@@ -46,7 +43,7 @@ pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSe
         kind: None,
         interfaces: Vec::new(),
         counts: Counts { segments: 1, ..Counts::default() },
-        unknown_links: HashMap::new(),
+        unknown_links: BTreeSet::new(),
     };
     let last = match scan.read() {
         Ok(warnings) => Message::Done(scan.counts, warnings),
@@ -73,7 +70,7 @@ struct Scan<'s> {
     /// For each interface of the segment: its kind, its number in the output, the snaplen of its packets.
     interfaces: Vec<(Kind, u32, u32)>,
     counts: Counts,
-    unknown_links: HashMap<LinkType, u64>,
+    unknown_links: BTreeSet<LinkType>,
 }
 
 impl Scan<'_> {
@@ -98,7 +95,7 @@ impl Scan<'_> {
             }
             Ok(_) => {}
         }
-        for &link in self.unknown_links.keys() {
+        for &link in &self.unknown_links {
             warnings.push(Warning { path: path.clone(), kind: WarningKind::LinkTypeUnknown(link) });
         }
         Ok(warnings)
@@ -133,7 +130,7 @@ impl Scan<'_> {
             self.counts.packets_in_window += 1;
             if let Some(matcher) = self.shared.matcher {
                 if !packet.link_type.is_understood() {
-                    *self.unknown_links.entry(packet.link_type).or_default() += 1;
+                    self.unknown_links.insert(packet.link_type);
                 }
                 if !matcher.matches(&PacketKeys::of(packet.link_type, packet.data)) {
                     continue;

@@ -38,3 +38,13 @@ pub enum SegmentError {
         what: &'static str,
     },
 }
+
+impl SegmentError {
+    /// For files of our own making: what their reader stumbles over is a fault of the disk.
+    pub(crate) fn into_io(self) -> io::Error {
+        match self {
+            Self::Io(e) => e,
+            other => io::Error::other(other),
+        }
+    }
+}

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! What ends a file is told, not guessed: [`Ending`] is `Whole` when the last record ends with the file, `Cut`
-//! when the file ends inside a record or goes on with zeros (a crash, or a writer in mid-record) and a [`SegmentError::Damaged`] when what
-//! stands at an offset cannot be a record. All packets before that place are good.
+//! when the file ends inside a record or goes on with zeros (a crash, or a writer in mid-record) and a
+//! [`SegmentError::Damaged`] when what stands at an offset cannot be a record. All packets before that place are good.
 //!
 //! Limits: a record of more than [`MAX_PACKET_BYTES`] is damage, as it is for libpcap.
 
@@ -23,9 +23,9 @@ mod reader;
 
 pub use error::SegmentError;
 pub use interface::{Interface, Resolution};
-pub(crate) use pcap::PcapHeader;
 pub use pcap::{HEADER_BYTES as PCAP_HEADER_BYTES, RECORD_HEADER_BYTES as PCAP_RECORD_HEADER_BYTES};
-pub(crate) use pcapng::block_type as pcapng_block;
+pub(crate) use pcap::{MAGIC_MICROS, MAGIC_NANOS, PcapHeader};
+pub(crate) use pcapng::{BYTE_ORDER_MAGIC, block_type as pcapng_block};
 pub use reader::{Ending, Packet, SegmentReader};
 
 /// The most bytes one packet can have: libpcap's `MAXIMUM_SNAPLEN`.
