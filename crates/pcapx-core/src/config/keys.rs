@@ -42,6 +42,8 @@ pub enum Literal {
     Text(&'static str),
     /// A number.
     Number(u32),
+    /// True or false.
+    Flag(bool),
     /// The empty list.
     EmptyList,
 }
@@ -196,6 +198,17 @@ keys! {
         value: Some(Literal::Text("0.0.0.0")),
         doc: "address that both services bind; `::` = IPv6 and IPv4",
     }
+    INDEX_DIR: "index_dir" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "where indexes of the rolling capture are kept; empty = the state folder that systemd gives to the unit \
+              (`/var/lib/pcapx/index`), without one beside the files",
+    }
+    BACKGROUND_INDEXING: "background_indexing" {
+        unit: "`true` or `false`",
+        value: Some(Literal::Flag(true)),
+        doc: "whether the listener indexes files as the recorder finishes them; needed by the built-in extractor alone",
+    }
 }
 
 impl Key {
@@ -211,6 +224,7 @@ impl Literal {
         match self {
             Self::Text(text) => format!("{text:?}"),
             Self::Number(number) => number.to_string(),
+            Self::Flag(flag) => flag.to_string(),
             Self::EmptyList => "[]".to_owned(),
         }
     }
@@ -219,6 +233,7 @@ impl Literal {
         Value::from(match self {
             Self::Text(text) => ValueKind::from(text),
             Self::Number(number) => ValueKind::from(number),
+            Self::Flag(flag) => ValueKind::from(flag),
             Self::EmptyList => ValueKind::Array(Vec::new()),
         })
     }

@@ -72,6 +72,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The address that both services bind; key `bind_address`.
     pub bind: IpAddr,
+    /// Where indexes of the rolling capture are kept; `None` leaves the place to the listener.
+    pub index_dir: Option<PathBuf>,
+    /// Whether the listener indexes the rolling capture while it runs.
+    pub background_indexing: bool,
 }
 
 /// A configuration and how it came about.
@@ -128,6 +132,10 @@ impl Config {
             [] => "everybody".to_owned(),
             nets => nets.iter().map(IpNetwork::to_string).collect::<Vec<_>>().join(", "),
         };
+        let indexes = match &self.index_dir {
+            None => "by default".to_owned(),
+            Some(folder) => format!("below {folder:?}"),
+        };
         vec![
             format!("timeline {:?}, output {:?}", self.timeline_dir, self.output_dir),
             format!("links {}", self.download_url("…")),
@@ -147,6 +155,7 @@ impl Config {
                 "extractor {}, {} at once, {:?} each; {:?} to finish when stopped",
                 self.extractor, self.max_concurrent_extractions, self.extractor_timeout, self.drain_timeout
             ),
+            format!("indexes {indexes}, background indexing {}", self.background_indexing),
         ]
     }
 

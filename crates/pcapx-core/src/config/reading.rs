@@ -123,6 +123,22 @@ pub(super) fn path(written: &ValueKind) -> Read<PathBuf> {
     }
 }
 
+/// A path; an empty text is none.
+pub(super) fn path_or_none(written: &ValueKind) -> Read<Option<PathBuf>> {
+    match written {
+        ValueKind::String(text) if text.is_empty() => Ok(Reading::plain(None)),
+        other => Ok(Reading::plain(Some(path(other)?.value))),
+    }
+}
+
+/// `true` or `false`, also as text.
+pub(super) fn flag(written: &ValueKind) -> Read<bool> {
+    match written {
+        ValueKind::Boolean(flag) => Ok(Reading::plain(*flag)),
+        other => word(other, "true or false"),
+    }
+}
+
 /// A token for the header `Authorization: Bearer …`; empty is none.
 pub(super) fn token(written: &ValueKind) -> Read<Option<String>> {
     let token = text(written)?.value;
@@ -336,6 +352,30 @@ mod tests {
             let told = token(&written(bad)).unwrap_err();
             assert!(!told.contains(bad), "{told}");
         }
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false_and_nothing_else() {
+        for (value, is_set) in [
+            (ValueKind::Boolean(true), Some(true)),
+            (ValueKind::Boolean(false), Some(false)),
+            (written("true"), Some(true)),
+            (written(" false\n"), Some(false)),
+            (written("yes"), None),
+            (written(""), None),
+            (ValueKind::I64(1), None),
+            (ValueKind::Nil, None),
+        ] {
+            assert_eq!(flag(&value).ok().map(|reading| reading.value), is_set, "{value:?}");
+        }
+        assert_eq!(flag(&written("on")).unwrap_err(), "expected true or false, found \"on\"");
+    }
+
+    #[test]
+    fn an_empty_path_is_none() {
+        assert_eq!(path_or_none(&written("")), Ok(Reading::plain(None)));
+        assert_eq!(path_or_none(&written("/a")), Ok(Reading::plain(Some("/a".into()))));
+        assert!(path_or_none(&written("\0")).is_err() && path_or_none(&ValueKind::I64(1)).is_err());
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let extractor_timeout = keys.read(&keys::EXTRACTOR_TIMEOUT, |written| reading::timeout(written, false));
     let drain_timeout = keys.read(&keys::DRAIN_TIMEOUT, |written| reading::timeout(written, true));
     let bind = keys.read(&keys::BIND_ADDRESS, reading::address);
+    let index_dir = keys.read(&keys::INDEX_DIR, reading::path_or_none);
+    let background_indexing = keys.read(&keys::BACKGROUND_INDEXING, reading::flag);
 
     let config = Config {
         host: host?,
@@ -48,6 +50,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         extractor_timeout: extractor_timeout?,
         drain_timeout: drain_timeout?,
         bind: bind?,
+        index_dir: index_dir?,
+        background_indexing: background_indexing?,
     };
     keys.compare(&config);
     Some(config)
@@ -99,6 +103,10 @@ impl Keys<'_> {
         if config.output_dir.starts_with(&config.timeline_dir) {
             let reason = "lies in timeline_dir: extracted packets are found again by later extractions";
             self.notes.warn(&keys::OUTPUT_DIR, self.written.from(&keys::OUTPUT_DIR), reason);
+        }
+        if config.index_dir.as_ref().is_some_and(|folder| folder.starts_with(&config.output_dir)) {
+            let reason = "lies in output_dir: indexes tell who spoke with whom and can be downloaded there";
+            self.notes.warn(&keys::INDEX_DIR, self.written.from(&keys::INDEX_DIR), reason);
         }
     }
 }

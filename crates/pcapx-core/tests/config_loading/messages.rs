@@ -119,6 +119,7 @@ fn the_summary_tells_everything_but_secrets() {
             "fileserver [::1]:8081, auth basic, open to 10.0.0.0/8",
             "defaults: filter full, 360 s before, 360 s after",
             "extractor auto, 1 at once, 300s each; 30s to finish when stopped",
+            "indexes by default, background indexing true",
         ]
     );
     let printed = format!("{config:?}{:?}", config.summary());

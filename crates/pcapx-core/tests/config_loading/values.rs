@@ -25,6 +25,7 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.extractor_timeout, Duration::from_secs(300));
     assert_eq!(config.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.bind.to_string(), "0.0.0.0");
+    assert_eq!((config.index_dir, config.background_indexing), (None, true));
 }
 
 #[test]
@@ -52,6 +53,18 @@ fn digits_do_for_numbers() {
     assert_eq!(
         (config.extractor_timeout, config.drain_timeout),
         (Duration::from_millis(500), Duration::ZERO)
+    );
+}
+
+#[test]
+fn indexes_may_have_a_folder_of_their_own() {
+    let config = config_of(&json!({ "index_dir": "/var/lib/pcapx/index", "background_indexing": "false" }));
+    assert_eq!(config.index_dir, Some(PathBuf::from("/var/lib/pcapx/index")));
+    assert!(!config.background_indexing);
+    let warnings = warnings_of(&least_and(&json!({ "index_dir": "/o/index" })), &[]);
+    assert!(
+        matches!(warnings.as_slice(), [one] if one.starts_with("index_dir: lies in output_dir: ")),
+        "{warnings:?}"
     );
 }
 
