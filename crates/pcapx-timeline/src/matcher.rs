@@ -15,7 +15,6 @@
 
 use std::net::IpAddr;
 
-use crate::packet::ip::extension;
 use crate::packet::{Network, PacketKeys, Pair, Ports, Reach};
 use pcapx_core::filter::{Dir, Expr, Family, Primitive, Scope, Transport, ipproto};
 
@@ -162,12 +161,8 @@ fn protocol(family: Family, number: u8, keys: &PacketKeys) -> Answer {
         }
         Network::V6(_) if family != Family::V4 => {
             let next = keys.next_header?;
-            if next == number || keys.protocol == Some(number) {
-                return Some(true);
-            }
-            // A fragment's protocol stands behind the fixed header, and tcpdump looks there, too.
-            let is_known = keys.protocol.is_some() || next != extension::FRAGMENT;
-            is_known.then_some(false)
+            // Where the chain of extension headers was cut, only what the fixed header says is known.
+            if next == number { Some(true) } else { keys.protocol.map(|protocol| protocol == number) }
         }
         _ => Some(false),
     }
@@ -183,13 +178,10 @@ fn ports(
     if !matches!(keys.network, Network::V4(_) | Network::V6(_)) {
         return Some(false);
     }
-    if keys.reach < Reach::Protocol {
-        return None;
-    }
-    let has_ports = match (transport, keys.protocol) {
-        (Some(wanted), Some(number)) => wanted.number() == number,
-        (None, Some(number)) => matches!(number, ipproto::TCP | ipproto::UDP | ipproto::SCTP),
-        (_, None) => false,
+    let number = keys.protocol?;
+    let has_ports = match transport {
+        Some(wanted) => wanted.number() == number,
+        None => matches!(number, ipproto::TCP | ipproto::UDP | ipproto::SCTP),
     };
     if !has_ports {
         return Some(false);

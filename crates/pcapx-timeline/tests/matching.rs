@@ -235,6 +235,52 @@ fn packets_cut_at_any_length_are_judged_as_by_tcpdump() {
     }
 }
 
+/// Neither a filter nor its opposite is true of a packet that ends before the answer.
+#[track_caller]
+fn check_open(link: u32, data: &[u8], filters: &[&str]) {
+    for filter in filters {
+        check(link, data, &[], &[filter, &format!("not ({filter})")]);
+    }
+}
+
+#[test]
+fn a_packet_cut_inside_a_tag_says_nothing_of_what_it_carries() {
+    // What is asked of them all is false or open of the shortest piece, whatever the whole packet carries.
+    const CARRIED: [&str; 6] = ["ip", "tcp", "port 443", "host 10.0.0.10", "vlan 7", "ip6 or arp"];
+    let stacks = [
+        (Ethernet::new().vlan(7), 14..18),
+        (Ethernet::new().qinq(7, 8), 14..22),
+        (Ethernet::new().mpls(&[16, 17]), 14..23),
+        (Ethernet::new().vlan(7).pppoe(1), 14..26),
+        (Ethernet::new().pppoe(1).mpls(&[16]), 14..27),
+    ];
+    for (stack, inside) in stacks {
+        let frame = stack.carry(&tcp4());
+        for len in inside.clone() {
+            check_open(link::ETHERNET, &frame[..len], &CARRIED);
+        }
+        check(link::ETHERNET, &frame[..inside.end], &["ip", "not ip6"], &["not ip"]);
+    }
+    let labels = [&[0xff, 3, 2, 0x81, 0, 1, 0x01, 64][..], &tcp4().bytes].concat();
+    for len in 0..9 {
+        check_open(link::PPP, &labels[..len], &CARRIED);
+    }
+    check(link::PPP, &labels[..9], &["ip", "not vlan 7"], &["ip6"]);
+}
+
+#[test]
+fn a_packet_cut_inside_extension_headers_has_an_open_protocol() {
+    let extended = ipv6().extension(Extension::HopByHop).extension(Extension::Destination { blocks: 1 });
+    let frame = Ethernet::new().carry(&extended.carry(&Udp::new(40_000, 53)));
+    let headers_end = 14 + 40 + 8 + 16;
+    for len in 14 + 40..=14 + 40 + 8 {
+        check_open(link::ETHERNET, &frame[..len], &["udp", "tcp", "port 53", "udp port 80", "ip6 proto 60"]);
+        check(link::ETHERNET, &frame[..len], &["ip6 proto 0", "dst host 2001:db8::20", "not icmp"], &["ip"]);
+    }
+    check(link::ETHERNET, &frame[..headers_end], &["udp", "not tcp", "not tcp port 53"], &["tcp"]);
+    check_open(link::ETHERNET, &frame[..headers_end], &["port 53", "udp port 80"]);
+}
+
 fn ours(packets: &[Packet], text: &str) -> Vec<(Timestamp, Vec<u8>)> {
     let matcher = Matcher::new(&parse(text).unwrap());
     let hits = packets.iter().filter(|p| matcher.matches(&PacketKeys::of(LinkType::ETHERNET, &p.data)));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Interface, Packet, Pcap, Pcapng, link};
 use pcapx_timeline::link::LinkType;
-use pcapx_timeline::segment::{Ending, SegmentError, SegmentReader};
+use pcapx_timeline::segment::{Ending, MAX_PACKET_BYTES, SegmentError, SegmentReader};
 use proptest::prelude::*;
 
 /// Microseconds only, so that every format can hold them.
@@ -214,6 +214,18 @@ fn a_record_of_impossible_length_ends_the_file_at_its_offset() {
     let (read, end) = read_bytes(&bytes);
     assert_eq!(read.len(), 2);
     assert!(matches!(end, Err(SegmentError::Damaged { offset, .. }) if offset == at));
+}
+
+#[test]
+fn a_simple_packet_block_of_impossible_length_is_damage() {
+    let begin = Pcapng::little_endian().interface(Interface::new());
+    let offset = begin.clone().finish().len() as u64;
+    let longest = vec![7; MAX_PACKET_BYTES as usize];
+    let (read, end) = read_bytes(&begin.clone().simple_packet(&longest).finish());
+    assert_eq!((read[0].data.len(), end.unwrap()), (longest.len(), Some(Ending::Whole)));
+    let (read, end) = read_bytes(&begin.simple_packet(&[longest, vec![7]].concat()).finish());
+    assert!(read.is_empty());
+    assert!(matches!(end, Err(SegmentError::Damaged { offset: at, .. }) if at == offset), "{end:?}");
 }
 
 #[test]

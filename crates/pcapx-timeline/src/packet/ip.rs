@@ -4,10 +4,10 @@ use super::{Network, PacketKeys, Pair, Ports, Reach, read};
 use pcapx_core::filter::{ethertype::ARP, ipproto};
 
 /// IPv6 extension headers that are walked over.
-pub(crate) mod extension {
+mod extension {
     pub(super) const HOP_BY_HOP: u8 = 0;
     pub(super) const ROUTING: u8 = 43;
-    pub(crate) const FRAGMENT: u8 = 44;
+    pub(super) const FRAGMENT: u8 = 44;
     pub(super) const DESTINATION: u8 = 60;
 }
 

@@ -66,16 +66,13 @@ fn typed(keys: &mut PacketKeys, data: &[u8], type_at: usize, payload_at: usize) 
     }
 }
 
-/// Goes through tags to the network header at `at`.
+/// Goes through tags to the network header at `at`. The link is not reached where the captured bytes end inside a tag:
+/// what it carries is not known then.
 #[inline]
 fn network(keys: &mut PacketKeys, mut ethertype: u16, data: &[u8], mut at: usize) {
     loop {
-        keys.reach = Reach::Link;
         keys.ethertype = (ethertype >= ETHERTYPE_MIN).then_some(ethertype);
         match ethertype {
-            IPV4 => return ip::v4(keys, data, at),
-            IPV6 => return ip::v6(keys, data, at),
-            ARP | RARP => return ip::arp(keys, ethertype, data, at),
             tag::DOT1Q | tag::DOT1AD | tag::QINQ_OLD => {
                 // Tag control (priority, identifier), then the type of what follows.
                 let (Some(control), Some(inner)) = (read::u16(data, at), read::u16(data, at + 2)) else {
@@ -92,8 +89,15 @@ fn network(keys: &mut PacketKeys, mut ethertype: u16, data: &[u8], mut at: usize
             tag::MPLS | tag::MPLS_UPSTREAM => return mpls(keys, data, at),
             // Version and type, code, session, length: six bytes, then PPP.
             tag::PPPOE => return ppp(keys, data, at + 6),
-            _ => return,
+            _ => break,
         }
+    }
+    keys.reach = Reach::Link;
+    match ethertype {
+        IPV4 => ip::v4(keys, data, at),
+        IPV6 => ip::v6(keys, data, at),
+        ARP | RARP => ip::arp(keys, ethertype, data, at),
+        _ => {}
     }
 }
 
@@ -128,6 +132,9 @@ fn by_version(keys: &mut PacketKeys, data: &[u8]) {
 /// PPP with its protocol number at `at`.
 fn ppp(keys: &mut PacketKeys, data: &[u8], at: usize) {
     let Some(protocol) = read::u16(data, at) else { return };
+    if protocol == PPP_MPLS {
+        return mpls(keys, data, at + 2);
+    }
     keys.reach = Reach::Link;
     match protocol {
         PPP_IPV4 => {
@@ -138,7 +145,6 @@ fn ppp(keys: &mut PacketKeys, data: &[u8], at: usize) {
             keys.ethertype = Some(IPV6);
             ip::v6(keys, data, at + 2);
         }
-        PPP_MPLS => mpls(keys, data, at + 2),
         _ => {}
     }
 }

@@ -15,7 +15,7 @@
 //! A packet inside another (GRE, VXLAN, IP in IP) is not looked at: keys are those of the outermost IP header, as for
 //! tcpdump.
 
-pub(crate) mod ip;
+mod ip;
 mod link;
 
 use crate::link::LinkType;

@@ -206,6 +206,9 @@ impl Section {
         let orig_len = self.u32(body, 0);
         let kept = if interface.snaplen == 0 { orig_len } else { orig_len.min(interface.snaplen) };
         let captured = (kept as usize).min(body.len().checked_sub(4)?);
+        if captured > MAX_PACKET_BYTES as usize {
+            return None;
+        }
         let time = Timestamp::from_nanos(0);
         Some(Record { time, interface: 0, orig_len, from: 12, to: 12 + captured, whole_len: 0 })
     }
