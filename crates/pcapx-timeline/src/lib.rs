@@ -32,6 +32,7 @@
 pub mod catalog;
 pub mod control;
 pub mod extract;
+pub mod index;
 pub mod link;
 pub mod matcher;
 pub mod packet;

@@ -59,6 +59,35 @@ impl Matcher {
     pub fn matches(&self, keys: &PacketKeys) -> bool {
         self.root.test(keys) == Some(true)
     }
+
+    /// Whether the filter can be true of a packet of which no more than `known` of these keys is known.
+    pub(crate) fn may_match(&self, keys: &PacketKeys, known: Known) -> bool {
+        self.root.possible(keys, known).yes
+    }
+}
+
+/// How much of a packet's keys is known. Ethernet addresses never are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Neither addresses nor ports.
+    Kind,
+    /// All others.
+    Flow,
+}
+
+/// The answers that a test can have when not all keys are known. Neither is possible where bytes are missing.
+#[derive(Clone, Copy, Debug)]
+struct Possible {
+    yes: bool,
+    no: bool,
+}
+
+impl Possible {
+    const ANY: Self = Self { yes: true, no: true };
+
+    fn of(answer: Answer) -> Self {
+        Self { yes: answer == Some(true), no: answer == Some(false) }
+    }
 }
 
 impl Node {
@@ -126,6 +155,63 @@ impl Node {
             },
             Self::Never => linked(keys).map(|()| false),
             Self::Other(primitive) => other(primitive, keys),
+        }
+    }
+}
+
+impl Node {
+    /// What [`test`](Self::test) can answer.
+    fn possible(&self, keys: &PacketKeys, known: Known) -> Possible {
+        match self {
+            // A part is only tested when all before it were true.
+            Self::And(parts) => parts.iter().fold(Possible { yes: true, no: false }, |so_far, part| {
+                if !so_far.yes {
+                    return so_far;
+                }
+                let part = part.possible(keys, known);
+                Possible { yes: part.yes, no: so_far.no || part.no }
+            }),
+            Self::Or(parts) => parts.iter().fold(Possible { yes: false, no: true }, |so_far, part| {
+                if !so_far.no {
+                    return so_far;
+                }
+                let part = part.possible(keys, known);
+                Possible { yes: so_far.yes || part.yes, no: part.no }
+            }),
+            Self::Not(part) => {
+                let Possible { yes, no } = part.possible(keys, known);
+                Possible { yes: no, no: yes }
+            }
+            Self::Other(Primitive::EtherHost { .. }) => Possible::ANY,
+            Self::V4 { scope, .. } if known == Known::Kind => match (keys.network, scope) {
+                (Network::V4(_), Scope::Any | Scope::Ip)
+                | (Network::Arp(_), Scope::Any | Scope::Arp)
+                | (Network::Rarp(_), Scope::Any | Scope::Rarp) => Possible::ANY,
+                _ => Possible::of(self.test(keys)),
+            },
+            Self::V6 { .. } if known == Known::Kind && matches!(keys.network, Network::V6(_)) => {
+                Possible::ANY
+            }
+            Self::Other(Primitive::Port { .. })
+                if known == Known::Kind && matches!(keys.ports, Ports::Source(_) | Ports::Both(_)) =>
+            {
+                // Which transport it is, is known.
+                Possible {
+                    no: true,
+                    ..self.with_any_port().map_or(Possible::ANY, |node| Possible::of(node.test(keys)))
+                }
+            }
+            _ => Possible::of(self.test(keys)),
+        }
+    }
+
+    /// The same test of a port, true of every number.
+    fn with_any_port(&self) -> Option<Self> {
+        match *self {
+            Self::Other(Primitive::Port { dir, transport, .. }) => {
+                Some(Self::Other(Primitive::Port { dir, transport, first: 0, last: u16::MAX }))
+            }
+            _ => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::thread;
 use crate::catalog::Catalog;
 use crate::control::{CancelToken, Progress};
 use crate::extract::{self, ExtractError, Extraction, PartedExtraction, Survey};
+use crate::index::IndexPlace;
 use pcapx_core::filter::Expr;
 use pcapx_core::window::Window;
 
@@ -21,6 +22,7 @@ pub struct Query<'c> {
     pub(crate) threads: usize,
     pub(crate) cancel: CancelToken,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) indexes: Option<IndexPlace>,
 }
 
 /// Where an answer ends although more would match. `None` is no limit.
@@ -43,6 +45,7 @@ impl<'c> Query<'c> {
             threads: thread::available_parallelism().map_or(1, Into::into),
             cancel: CancelToken::new(),
             progress: Arc::default(),
+            indexes: Some(IndexPlace::beside()),
         }
     }
 
@@ -78,6 +81,14 @@ impl<'c> Query<'c> {
     #[must_use]
     pub fn progress(mut self, progress: Arc<Progress>) -> Self {
         self.progress = progress;
+        self
+    }
+
+    /// Looks for the indexes of segments in `place`; the default is beside them. `None` reads every segment of the window as
+    /// a whole.
+    #[must_use]
+    pub fn indexes(mut self, place: Option<IndexPlace>) -> Self {
+        self.indexes = place;
         self
     }
 

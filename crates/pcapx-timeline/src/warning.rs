@@ -37,6 +37,8 @@ pub enum WarningKind {
     CutShort(u64),
     /// Its packets cannot be searched for addresses.
     LinkTypeUnknown(LinkType),
+    /// It has an index that was not used: all of it was searched.
+    IndexNotUsed(String),
 }
 
 impl Warning {
@@ -66,7 +68,7 @@ impl WarningKind {
             | Self::Damaged(_)
             | Self::LinkTypeUnknown(_) => true,
             // What a link pointed to has been rotated away; a record cut short was never whole.
-            Self::DanglingLink | Self::NotSearched(_) | Self::CutShort(_) => false,
+            Self::DanglingLink | Self::NotSearched(_) | Self::CutShort(_) | Self::IndexNotUsed(_) => false,
         }
     }
 }
@@ -83,6 +85,7 @@ impl fmt::Display for Warning {
                 f.write_str(why)
             }
             WarningKind::CutShort(offset) => write!(f, "ends inside the record at byte {offset}"),
+            WarningKind::IndexNotUsed(why) => write!(f, "was searched as a whole: {why}"),
             WarningKind::LinkTypeUnknown(link) => {
                 write!(f, "has packets of {link}, which cannot be searched for addresses, ports or protocols")
             }

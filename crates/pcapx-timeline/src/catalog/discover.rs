@@ -95,6 +95,7 @@ impl Discovery {
                 modified: Timestamp::from_nanos(modified),
                 is_open: name.ends_with(b".tmp"),
                 named_time: named_time(name),
+                file: fs::canonicalize(&path).unwrap_or_else(|_| path.clone()),
                 path,
             });
         }
@@ -114,7 +115,10 @@ fn sorted_entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// Names that are never segments: hidden ones (unfinished output, our own files) and what n2disk puts beside a segment.
 fn is_passed_over(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    name.starts_with(b".") || name.ends_with(b".idx") || name.ends_with(b".timeline")
+    name.starts_with(b".")
+        || name.ends_with(b".idx")
+        || name.ends_with(b".pcapx")
+        || name.ends_with(b".timeline")
 }
 
 /// The time in a name like `1772356272.123456.pcap`, also with `.tmp` behind.

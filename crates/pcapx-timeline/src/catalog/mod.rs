@@ -31,6 +31,8 @@ pub struct Catalog {
 pub struct Segment {
     /// The first path by which it was found.
     pub path: PathBuf,
+    /// The file itself: its path without links.
+    pub file: PathBuf,
     /// Which of the catalog's folders it was found in.
     pub root: usize,
     /// Device and inode.
@@ -43,6 +45,25 @@ pub struct Segment {
     pub is_open: bool,
     /// The time that its name tells, where it is n2disk's `<seconds>.<microseconds>.pcap`.
     pub named_time: Option<Timestamp>,
+}
+
+impl Segment {
+    pub(crate) fn span(&self) -> Result<probe::Span, crate::segment::SegmentError> {
+        probe::span(self, crate::segment::SegmentReader::open(&self.path)?)
+    }
+
+    pub(crate) fn known_span(&self) -> Option<probe::Span> {
+        None
+    }
+
+    pub(crate) fn set_span(&self, _: probe::Span) {}
+
+    pub(crate) fn is_state_of(&self, file: &std::fs::File) -> bool {
+        file.metadata().is_ok_and(|m| {
+            crate::index::Identity::of(&m)
+                == crate::index::Identity { len: self.len, modified: self.modified, inode: self.file_id.1 }
+        })
+    }
 }
 
 /// Why a timeline cannot be opened at all.

@@ -73,11 +73,15 @@ pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span,
     let mut first: Option<Timestamp> = None;
     let mut last = first;
     let is_whole_read = len <= READ_WHOLE_BYTES;
+    let mut is_damaged = false;
     loop {
         // Damage further on does not spoil what stands before it; the search will report it.
         let packet = match reader.next_packet() {
             Ok(packet) => packet,
-            Err(SegmentError::Damaged { .. }) if first.is_some() => break,
+            Err(SegmentError::Damaged { .. }) if first.is_some() => {
+                is_damaged = true;
+                break;
+            }
             Err(e) => return Err(e),
         };
         let Some(packet) = packet else { break };
@@ -90,7 +94,8 @@ pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span,
     let Some(first) = first else { return Ok(Span::Empty) };
     let is_growing = segment.is_open || matches!(reader.ending(), Some(Ending::Cut(_)));
     let last = match header {
-        _ if is_growing => None,
+        // Packets may have stood behind the damage.
+        _ if is_growing || is_damaged => None,
         _ if is_whole_read => last,
         Some(header) => tail(&header, reader.file(), len, first)?,
         None => None,

@@ -8,11 +8,13 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
+use std::time::Instant;
 use std::{cmp::Reverse, path::PathBuf};
 
 use super::batch::Batch;
 use super::encode::Encoding;
 use super::output::Output;
+use super::read_ahead;
 use super::scan::{self, Message, Shared};
 use super::{Candidate, Counts, ExtractError, Extraction, QUEUE_BATCHES};
 use crate::matcher::Matcher;
@@ -34,6 +36,7 @@ pub(super) fn run(
     output: Output,
     extraction: &mut Extraction,
 ) -> Result<Option<PathBuf>, ExtractError> {
+    let begun = Instant::now();
     let shared = Shared { query, matcher, encoding };
     let (senders, receivers) = candidates.iter().map(|_| sync_channel(QUEUE_BATCHES)).unzip();
     let schedule = Schedule::new(senders);
@@ -46,7 +49,10 @@ pub(super) fn run(
     })?;
     extraction.counts.packets_matched = output.packets();
     extraction.limit_hit = output.limit_hit();
+    extraction.steps.search = begun.elapsed();
+    let begun = Instant::now();
     let published = output.publish(encoding, &query.cancel)?;
+    extraction.steps.publish = begun.elapsed();
     extraction.counts.bytes_written = published.as_ref().map_or(0, |p| p.bytes);
     Ok(published.map(|p| p.path))
 }
@@ -136,6 +142,10 @@ impl Crew<'_, '_> {
         for _ in 0..workers {
             let work = move || {
                 while let Some((number, sender)) = schedule.take_next() {
+                    // Its turn comes about when this one is done.
+                    if let Some(later) = candidates.get(number + workers) {
+                        read_ahead::ask_for_head(later);
+                    }
                     scan::run(shared, &candidates[number], &sender);
                 }
             };
@@ -264,11 +274,8 @@ impl Merge<'_, '_, '_> {
     }
 
     fn add(&mut self, counts: Counts, warnings: Vec<Warning>) {
-        let sum = &mut self.extraction.counts;
-        sum.segments += counts.segments;
-        sum.packets_scanned += counts.packets_scanned;
-        sum.packets_in_window += counts.packets_in_window;
-        sum.bytes_read += counts.bytes_read;
+        // What was matched is counted as it is written: a limit may end the answer before.
+        self.extraction.counts.add(&Counts { packets_matched: 0, ..counts });
         self.extraction.warnings.extend(warnings);
     }
 }

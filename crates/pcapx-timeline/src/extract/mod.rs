@@ -17,30 +17,29 @@
 //! that attempt, and the query runs again for a pcapng file. It is rare and costs time, never a packet.
 
 mod batch;
+mod candidates;
 mod encode;
 mod error;
 mod merge;
 mod output;
 pub(crate) mod parts;
+mod read_ahead;
 mod resort;
 mod scan;
+mod write_behind;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crate::catalog::Segment;
-use crate::catalog::probe::{self, Span};
-use crate::control::Progress;
 use crate::matcher::Matcher;
 use crate::query::Query;
-use crate::segment::{SegmentError, SegmentReader};
 use crate::warning::Warning;
+pub(crate) use candidates::Candidate;
 use encode::Encoding;
 pub use error::ExtractError;
 pub use output::UNFINISHED_PREFIX;
 pub use parts::{Part, PartedExtraction};
-use pcapx_core::time::Timestamp;
 
 /// Matched bytes that a scan hands on at once.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -60,6 +59,19 @@ pub struct Extraction {
     pub limit_hit: Option<LimitHit>,
     /// Files that could not be used, or not to their end.
     pub warnings: Vec<Warning>,
+    /// How long each step took.
+    pub steps: Steps,
+}
+
+/// How long each step of a query took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Finding out what has to be read.
+    pub plan: Duration,
+    /// Reading it, testing packets, writing those that match.
+    pub search: Duration,
+    /// Putting the answer in order, onto the disk and under its name.
+    pub publish: Duration,
 }
 
 /// What was read and found.
@@ -69,16 +81,50 @@ pub struct Counts {
     pub segments: u64,
     /// Segments that have no packet in the window.
     pub segments_skipped: u64,
+    /// Segments with packets in the window whose indexes tell that none of them matches.
+    pub segments_excluded: u64,
+    /// Segments of the window that have no index to be believed: all of each is searched.
+    pub segments_without_index: u64,
+    /// Blocks of the segments that were asked by their indexes.
+    pub blocks: u64,
+    /// Those of them that can hold a packet of the answer.
+    pub blocks_read: u64,
     /// Packets that were looked at, in the window or not.
     pub packets_scanned: u64,
-    /// Packets in the window.
+    /// Packets in the window that were looked at.
     pub packets_in_window: u64,
     /// Packets in the answer.
     pub packets_matched: u64,
     /// Bytes read from segments.
     pub bytes_read: u64,
+    /// Bytes read from indexes.
+    pub index_bytes_read: u64,
     /// Length of the output file.
     pub bytes_written: u64,
+}
+
+impl Counts {
+    /// Adds what another thread has counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.segments += other.segments;
+        self.segments_skipped += other.segments_skipped;
+        self.segments_excluded += other.segments_excluded;
+        self.segments_without_index += other.segments_without_index;
+        self.blocks += other.blocks;
+        self.blocks_read += other.blocks_read;
+        self.packets_scanned += other.packets_scanned;
+        self.packets_in_window += other.packets_in_window;
+        self.packets_matched += other.packets_matched;
+        self.bytes_read += other.bytes_read;
+        self.index_bytes_read += other.index_bytes_read;
+        self.bytes_written += other.bytes_written;
+    }
+
+    /// Read amplification: bytes read, of indexes and segments, for each byte written. `None` when nothing matched.
+    pub fn read_amplification(&self) -> Option<f64> {
+        let read = self.bytes_read + self.index_bytes_read;
+        (self.bytes_written > 0).then(|| read as f64 / self.bytes_written as f64)
+    }
 }
 
 /// The limit that ended an answer.
@@ -90,28 +136,20 @@ pub enum LimitHit {
     Packets,
 }
 
-/// A segment that can hold packets of the window.
-#[derive(Debug)]
-pub(crate) struct Candidate<'c> {
-    segment: &'c Segment,
-    /// No packet of it is earlier.
-    not_before: Timestamp,
-}
-
 pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractError> {
-    let mut extraction = Extraction { warnings: query.catalog.warnings().to_vec(), ..Extraction::default() };
-    let candidates = candidates(query, &mut extraction)?;
+    let begun = Instant::now();
     let matcher = query.filter.as_ref().map(Matcher::new);
-    let warnings = extraction.warnings.len();
-    let skipped = extraction.counts;
+    let candidates = candidates::find(query, matcher.as_ref())?;
+    let mut extraction = Extraction::default();
+    extraction.steps.plan = begun.elapsed();
     // Who names a pcapng file gets one; otherwise pcap is tried first.
     let is_pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
     for encoding in [(!is_pcapng).then(Encoding::pcap), Some(Encoding::pcapng())].into_iter().flatten() {
         // An attempt that ended early has left warnings and counts of its own.
-        extraction.warnings.truncate(warnings);
-        extraction.counts = skipped;
+        extraction.warnings.clone_from(&candidates.warnings);
+        extraction.counts = candidates.counts;
         let output = output::Output::begin(path, &encoding, query.limits)?;
-        match merge::run(query, &candidates, matcher.as_ref(), &encoding, output, &mut extraction) {
+        match merge::run(query, &candidates.list, matcher.as_ref(), &encoding, output, &mut extraction) {
             Err(ExtractError::KindsDiffer) => query.progress.rewind(),
             Err(e) => return Err(e),
             Ok(output) => {
@@ -127,52 +165,23 @@ pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractE
 /// The segments that a query has to read, found out without reading them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey<'c> {
-    /// Those that can have packets in the window, in the order of their first packets.
+    /// Those that can have packets of the answer, in the order of their first packets.
     pub segments: Vec<&'c Segment>,
-    /// Segments that have none.
+    /// Segments that have no packet in the window.
     pub segments_skipped: u64,
+    /// Segments whose indexes tell that none of their packets matches.
+    pub segments_excluded: u64,
     /// Files that cannot be used.
     pub warnings: Vec<Warning>,
 }
 
 pub(crate) fn survey<'c>(query: &Query<'c>) -> Result<Survey<'c>, ExtractError> {
-    let mut extraction = Extraction { warnings: query.catalog.warnings().to_vec(), ..Extraction::default() };
-    let segments = candidates(query, &mut extraction)?.iter().map(|c| c.segment).collect();
-    let segments_skipped = extraction.counts.segments_skipped;
-    Ok(Survey { segments, segments_skipped, warnings: extraction.warnings })
-}
-
-/// The segments to search, in the order of their first packets.
-fn candidates<'c>(
-    query: &Query<'c>,
-    extraction: &mut Extraction,
-) -> Result<Vec<Candidate<'c>>, ExtractError> {
-    let mut candidates = Vec::new();
-    for segment in query.catalog.segments() {
-        if query.cancel.is_cancelled() {
-            return Err(ExtractError::cancelled(&query.cancel));
-        }
-        if probe::is_outside_by_name(segment, query.window) {
-            extraction.counts.segments_skipped += 1;
-            continue;
-        }
-        let span = File::open(&segment.path)
-            .map_err(SegmentError::from)
-            .and_then(SegmentReader::new)
-            .and_then(|reader| probe::span(segment, reader));
-        match span {
-            Ok(span @ Span::Packets { first, .. }) if span.may_overlap(query.window) => {
-                candidates.push(Candidate { segment, not_before: first.saturating_sub(probe::SLACK) });
-            }
-            Ok(_) => extraction.counts.segments_skipped += 1,
-            // The recorder has created the file and not written to it yet.
-            Err(SegmentError::TooShort { .. }) if segment.is_open => extraction.counts.segments_skipped += 1,
-            Err(e) => extraction.warnings.push(Warning::of_error(segment.path.clone(), &e)),
-        }
-    }
-    candidates.sort_by(|a, b| (a.not_before, &a.segment.path).cmp(&(b.not_before, &b.segment.path)));
-    let progress = &query.progress;
-    progress.segments_total.store(candidates.len() as u64, Ordering::Relaxed);
-    Progress::add(&progress.bytes_total, candidates.iter().map(|c| c.segment.len).sum());
-    Ok(candidates)
+    let matcher = query.filter.as_ref().map(Matcher::new);
+    let found = candidates::find(query, matcher.as_ref())?;
+    Ok(Survey {
+        segments: found.list.iter().map(|candidate| candidate.segment).collect(),
+        segments_skipped: found.counts.segments_skipped,
+        segments_excluded: found.counts.segments_excluded,
+        warnings: found.warnings,
+    })
 }

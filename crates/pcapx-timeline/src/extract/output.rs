@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::batch::Batch;
 use super::encode::{Encoding, Kind, pcap_header, section_block};
+use super::write_behind::WriteBehind;
 use super::{ExtractError, LimitHit, resort};
 use crate::control::CancelToken;
 use crate::query::Limits;
@@ -37,6 +38,7 @@ pub(super) struct Output {
     runs: Vec<u64>,
     latest: Timestamp,
     limit_hit: Option<LimitHit>,
+    behind: WriteBehind,
 }
 
 /// A published file.
@@ -62,6 +64,7 @@ impl Output {
             runs: Vec::new(),
             latest: Timestamp::MAX,
             limit_hit: None,
+            behind: WriteBehind::default(),
         })
     }
 
@@ -72,6 +75,7 @@ impl Output {
         entries: Range<usize>,
         encoding: &Encoding,
     ) -> Result<bool, ExtractError> {
+        let before = self.len;
         self.head(batch, encoding)?;
         let entries = self.within_limits(batch, entries);
         let (Some(first), Some(last)) = (batch.entries.get(entries.start), entries.clone().last()) else {
@@ -79,7 +83,8 @@ impl Output {
         };
         let last = batch.entries[last];
         if self.runs.is_empty() || first.time < self.latest {
-            self.runs.push(self.len);
+            // Interface blocks in front of a record belong to its run; the first run begins behind the file's head.
+            self.runs.push(if self.runs.is_empty() { self.len } else { before });
         }
         self.latest = last.time;
         self.packets += entries.len() as u64;
@@ -139,7 +144,9 @@ impl Output {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), ExtractError> {
         self.len += bytes.len() as u64;
-        self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))
+        self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))?;
+        self.behind.written(bytes.len() as u64, self.file.as_file());
+        Ok(())
     }
 
     /// Packets written.
@@ -161,6 +168,7 @@ impl Output {
         if self.packets == 0 {
             return Ok(None);
         }
+        self.behind.finish().map_err(|source| failed(&self.path, source))?;
         if self.runs.len() > 1 {
             let head = match self.kind {
                 Some((kind, snaplen)) => pcap_header(kind, snaplen).to_vec(),

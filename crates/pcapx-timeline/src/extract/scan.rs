@@ -1,10 +1,12 @@
 //! Reads one segment and hands on what matches.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 
 use super::batch::{Batch, BatchBuilder};
 use super::encode::{Encoding, Kind, SNAPLEN_DEFAULT, fits_pcap};
+use super::read_ahead::ReadAhead;
 use super::{CHECK_EVERY_PACKETS, Candidate, Counts, ExtractError};
 use crate::control::Progress;
 use crate::link::LinkType;
@@ -54,6 +56,9 @@ pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSe
     let _ = merge.send(last);
 }
 
+/// How a segment ended, when it was read so far, or why it could not be.
+type End = Result<Option<Ending>, SegmentError>;
+
 /// Why a scan ends before its segment does.
 enum Stop {
     Unheard,
@@ -81,7 +86,15 @@ impl Scan<'_> {
             Ok(reader) => reader,
             Err(e) => return Ok(vec![Warning::of_error(path.clone(), &e)]),
         };
-        let end = self.packets(&mut reader)?;
+        let end = match &self.candidate.plan {
+            // The plan was made for the file in the state in which it was listed.
+            Some(plan) if self.candidate.segment.is_state_of(reader.file()) => {
+                self.ranges(&mut reader, &plan.ranges)?
+            }
+            _ => self.packets(&mut reader, u64::MAX)?,
+        };
+        Progress::add(&self.shared.query.progress.bytes_read, reader.bytes_read() - self.counts.bytes_read);
+        self.counts.bytes_read = reader.bytes_read();
         if let Some(batch) = self.kind.and_then(|kind| self.batch.take(kind, true)) {
             self.send(batch)?;
         }
@@ -101,27 +114,49 @@ impl Scan<'_> {
         Ok(warnings)
     }
 
-    /// Goes through all packets; the inner result is how the segment ended.
-    fn packets(&mut self, reader: &mut SegmentReader) -> Result<Result<Option<Ending>, SegmentError>, Stop> {
+    /// Goes through the packets of `ranges`. The inner result is how the segment ended, where a range reaches so far.
+    fn ranges(&mut self, reader: &mut SegmentReader, ranges: &[Range<u64>]) -> Result<End, Stop> {
+        // A pcapng file names its interfaces in front of the first packet.
+        if reader.pcap_header().is_none()
+            && let Err(e) = reader.next_packet()
+        {
+            return Ok(Err(e));
+        }
+        let file = reader.file().try_clone();
+        let mut ahead = file.as_ref().ok().map(|file| ReadAhead::new(file, ranges));
+        let mut end = Ok(None);
+        for range in ranges {
+            if let Some(ahead) = &mut ahead {
+                ahead.advance();
+            }
+            reader.go_to(range.clone());
+            end = self.packets(reader, range.end)?;
+            if end.is_err() {
+                break;
+            }
+        }
+        Ok(end)
+    }
+
+    /// Goes through the packets that begin before `until`. The inner result is how the segment ended, if it did.
+    fn packets(&mut self, reader: &mut SegmentReader, until: u64) -> Result<End, Stop> {
         let window = self.shared.query.window;
-        let mut told = 0;
         loop {
             if self.counts.packets_scanned.is_multiple_of(CHECK_EVERY_PACKETS) {
                 if self.shared.query.cancel.is_cancelled() {
                     return Err(Stop::Because(ExtractError::cancelled(&self.shared.query.cancel)));
                 }
-                self.tell(reader.bytes_read(), &mut told);
+                let read = reader.bytes_read();
+                Progress::add(&self.shared.query.progress.bytes_read, read - self.counts.bytes_read);
+                self.counts.bytes_read = read;
+            }
+            if reader.next_offset() >= until {
+                return Ok(Ok(None));
             }
             let packet = match reader.next_packet() {
                 Ok(Some(packet)) => packet,
-                Ok(None) => {
-                    self.tell(reader.bytes_read(), &mut told);
-                    return Ok(Ok(reader.ending()));
-                }
-                Err(e) => {
-                    self.tell(reader.bytes_read(), &mut told);
-                    return Ok(Err(e));
-                }
+                Ok(None) => return Ok(Ok(reader.ending())),
+                Err(e) => return Ok(Err(e)),
             };
             self.counts.packets_scanned += 1;
             if !window.contains(packet.time) {
@@ -179,11 +214,5 @@ impl Scan<'_> {
     fn send(&self, batch: Batch) -> Result<(), Stop> {
         Progress::add(&self.shared.query.progress.packets_matched, batch.entries.len() as u64);
         self.merge.send(Message::Batch(batch)).map_err(|_| Stop::Unheard)
-    }
-
-    fn tell(&mut self, read: u64, told: &mut u64) {
-        Progress::add(&self.shared.query.progress.bytes_read, read - *told);
-        *told = read;
-        self.counts.bytes_read = read;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 /// Bytes asked of the kernel at once by whoever reads on and on: half of a usual second-level cache. Of 16 KiB … 1 MiB
@@ -25,6 +26,8 @@ pub(crate) struct Buffer {
     read_total: u64,
     /// Bytes to ask for next.
     read_size: usize,
+    /// Place in the file up to which is read on; beyond it only what is asked for.
+    read_until: u64,
 }
 
 impl Buffer {
@@ -38,6 +41,7 @@ impl Buffer {
             next_read: 0,
             read_total: 0,
             read_size: READ_FIRST_BYTES,
+            read_until: u64::MAX,
         }
     }
 
@@ -89,6 +93,20 @@ impl Buffer {
         self.end = 0;
         self.next_read = offset;
         self.read_size = READ_FIRST_BYTES;
+        self.read_until = u64::MAX;
+    }
+
+    /// Goes to the beginning of `range`, all of which is going to be read, and nothing behind it.
+    pub(crate) fn seek_range(&mut self, range: Range<u64>) {
+        // What is in the buffer already is kept.
+        let ahead =
+            range.start.checked_sub(self.offset()).filter(|&ahead| ahead <= (self.end - self.pos) as u64);
+        match ahead {
+            Some(ahead) => self.pos += ahead as usize,
+            None => self.seek(range.start),
+        }
+        self.read_size = READ_MAX_BYTES;
+        self.read_until = range.end;
     }
 
     #[cold]
@@ -96,13 +114,14 @@ impl Buffer {
         self.bytes.copy_within(self.pos..self.end, 0);
         self.end -= self.pos;
         self.pos = 0;
-        let room = n.max(self.read_size);
+        let wanted = usize::try_from(self.read_until.saturating_sub(self.next_read)).unwrap_or(usize::MAX);
+        let room = n.max(self.read_size.min(self.end.saturating_add(wanted)));
         self.read_size = (self.read_size * 2).min(READ_MAX_BYTES);
         if self.bytes.len() < room {
             self.bytes.resize(room, 0);
         }
         while self.end < n {
-            match self.file.read_at(&mut self.bytes[self.end..], self.next_read) {
+            match self.file.read_at(&mut self.bytes[self.end..room], self.next_read) {
                 Ok(0) => break,
                 Ok(got) => {
                     self.end += got;

@@ -1,6 +1,7 @@
 //! One packet after another, whatever the format.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use super::buffer::Buffer;
@@ -183,7 +184,16 @@ impl SegmentReader {
         }
     }
 
+    /// Goes to the first byte of `range`, which is that of a record, and reads nothing behind its end. For pcapng, the
+    /// interfaces of the range are among those named so far.
+    pub(crate) fn go_to(&mut self, range: Range<u64>) {
+        self.buffer.seek_range(range);
+        self.current = None;
+        self.ending = None;
+    }
+
     /// Place in the file of the record that comes next.
+    #[inline]
     pub(crate) fn next_offset(&self) -> u64 {
         self.buffer.offset() + self.current.map_or(0, |record| record.whole_len)
     }

@@ -1,0 +1,178 @@
+//! Which segments a query has to read, and which parts of them.
+//!
+//! ```text
+//! segment ─► name and time of writing ─► index: span, plan ─► nothing to be read, or ranges of it
+//!                │ outside                 │ none, or not to be believed
+//!                ▼                         ▼
+//!              skipped                   span from head and tail ─► the whole segment, or skipped
+//! ```
+//!
+//! Segments are looked at by several threads, since each costs some system calls and there can be thousands.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::{Counts, ExtractError};
+use crate::catalog::Segment;
+use crate::catalog::probe::{self, Span};
+use crate::control::Progress;
+use crate::index::{Identity, IndexError, IndexReader, Plan};
+use crate::matcher::Matcher;
+use crate::query::Query;
+use crate::segment::SegmentError;
+use crate::warning::{Warning, WarningKind};
+use pcapx_core::time::Timestamp;
+
+/// Segments that a thread takes at a time.
+const SEGMENTS_AT_ONCE: usize = 16;
+
+/// A segment that can hold packets that are asked for.
+#[derive(Debug)]
+pub(crate) struct Candidate<'c> {
+    pub(super) segment: &'c Segment,
+    /// No packet of it is earlier.
+    pub(super) not_before: Timestamp,
+    /// What has to be read of it, as its index tells; without one, all.
+    pub(super) plan: Option<Plan>,
+}
+
+/// All candidates, and what is known of the other segments.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates<'c> {
+    /// In the order of their first packets.
+    pub(super) list: Vec<Candidate<'c>>,
+    pub(super) counts: Counts,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Looks at every segment of the catalog.
+pub(super) fn find<'c>(query: &Query<'c>, matcher: Option<&Matcher>) -> Result<Candidates<'c>, ExtractError> {
+    let segments = query.catalog.segments();
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Candidates<'c>, ExtractError> {
+        let mut found = Candidates::default();
+        loop {
+            let from = next.fetch_add(SEGMENTS_AT_ONCE, Ordering::Relaxed);
+            let Some(rest) = segments.get(from..) else { return Ok(found) };
+            if query.cancel.is_cancelled() {
+                return Err(ExtractError::cancelled(&query.cancel));
+            }
+            for segment in rest.iter().take(SEGMENTS_AT_ONCE) {
+                found.look_at(segment, query, matcher);
+            }
+            if rest.len() <= SEGMENTS_AT_ONCE {
+                return Ok(found);
+            }
+        }
+    };
+    let threads = query.threads.min(segments.len().div_ceil(SEGMENTS_AT_ONCE));
+    let mut all = Candidates { warnings: query.catalog.warnings().to_vec(), ..Candidates::default() };
+    thread::scope(|scope| {
+        let helpers = (1..threads)
+            .map(|_| thread::Builder::new().name("pcapx-plan".into()).spawn_scoped(scope, work))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(ExtractError::Thread)?;
+        all.add(work()?);
+        for helper in helpers {
+            match helper.join() {
+                Ok(found) => all.add(found?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(())
+    })?;
+    all.list.sort_by(|a, b| (a.not_before, &a.segment.path).cmp(&(b.not_before, &b.segment.path)));
+    all.warnings[query.catalog.warnings().len()..].sort_by(|a, b| a.path.cmp(&b.path));
+    let progress = &query.progress;
+    progress.segments_total.store(all.list.len() as u64, Ordering::Relaxed);
+    Progress::add(&progress.bytes_total, all.list.iter().map(Candidate::bytes).sum());
+    Ok(all)
+}
+
+impl Candidate<'_> {
+    /// Bytes that are going to be read of it.
+    fn bytes(&self) -> u64 {
+        let len = self.segment.len;
+        match &self.plan {
+            None => len,
+            Some(plan) => {
+                plan.ranges.iter().map(|range| range.end.min(len).saturating_sub(range.start)).sum()
+            }
+        }
+    }
+}
+
+impl<'c> Candidates<'c> {
+    fn add(&mut self, other: Self) {
+        self.list.extend(other.list);
+        self.counts.add(&other.counts);
+        self.warnings.extend(other.warnings);
+    }
+
+    fn look_at(&mut self, segment: &'c Segment, query: &Query<'c>, matcher: Option<&Matcher>) {
+        let is_known_outside = segment.known_span().is_some_and(|span| !span.may_overlap(query.window));
+        if is_known_outside || probe::is_outside_by_name(segment, query.window) {
+            self.counts.segments_skipped += 1;
+            return;
+        }
+        match self.index(segment, query, matcher) {
+            Ok(()) => return,
+            Err(IndexError::Missing) => {}
+            Err(e) => {
+                let kind = WarningKind::IndexNotUsed(e.to_string());
+                self.warnings.push(Warning { path: segment.path.clone(), kind });
+            }
+        }
+        match segment.span() {
+            Ok(span @ Span::Packets { first, .. }) if span.may_overlap(query.window) => {
+                let not_before = first.saturating_sub(probe::SLACK);
+                self.counts.segments_without_index += 1;
+                self.list.push(Candidate { segment, not_before, plan: None });
+            }
+            Ok(_) => self.counts.segments_skipped += 1,
+            // The recorder has created the file and not written to it yet.
+            Err(SegmentError::TooShort { .. }) if segment.is_open => self.counts.segments_skipped += 1,
+            Err(e) => self.warnings.push(Warning::of_error(segment.path.clone(), &e)),
+        }
+    }
+
+    /// What the segment's index says of the query.
+    fn index(
+        &mut self,
+        segment: &'c Segment,
+        query: &Query<'c>,
+        matcher: Option<&Matcher>,
+    ) -> Result<(), IndexError> {
+        let Some(place) = query.indexes.as_ref().filter(|_| !segment.is_open) else {
+            return Err(IndexError::Missing);
+        };
+        let identity = Identity { len: segment.len, modified: segment.modified, inode: segment.file_id.1 };
+        let index = IndexReader::find(place, &segment.file, &identity)?;
+        let summary = index.summary();
+        let span = match summary.span {
+            None => Span::Empty,
+            // What stands behind the last whole record may be damage that is to be reported.
+            Some((first, last)) => Span::Packets { first, last: summary.is_whole.then_some(last) },
+        };
+        segment.set_span(span);
+        if !span.may_overlap(query.window) {
+            self.counts.segments_skipped += 1;
+            self.counts.index_bytes_read += index.bytes_read();
+            return Ok(());
+        }
+        let filter = query.filter.as_ref().zip(matcher);
+        let plan = index.plan(filter, query.window)?;
+        self.counts.index_bytes_read += index.bytes_read();
+        self.counts.blocks += plan.blocks;
+        self.counts.blocks_read += plan.blocks_wanted;
+        if plan.ranges.is_empty() {
+            self.counts.segments_excluded += 1;
+        } else {
+            // As without an index: the order of segments decides between packets of the same time.
+            let not_before =
+                summary.span.map_or(Timestamp::MIN, |(first, _)| first.saturating_sub(probe::SLACK));
+            self.list.push(Candidate { segment, not_before, plan: Some(plan) });
+        }
+        Ok(())
+    }
+}

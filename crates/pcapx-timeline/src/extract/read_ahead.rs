@@ -1,0 +1,66 @@
+//! Tells the kernel what is going to be read, so that a disk works while packets are tested.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::num::NonZeroU64;
+use std::ops::Range;
+
+use rustix::fs::{Advice, fadvise};
+
+use super::Candidate;
+
+/// Bytes asked for ahead of the place that is being read: a disk's queue is full with less.
+const AHEAD_BYTES: u64 = 4 << 20;
+/// Of a segment that is read whole, its beginning is enough: the kernel reads ahead itself from there.
+const HEAD_BYTES: u64 = 1 << 20;
+
+/// Goes a little ahead of a reader through the ranges of a plan.
+///
+/// Advice is all this is: whatever the kernel makes of it, the ranges can be read.
+#[derive(Debug)]
+pub(super) struct ReadAhead<'r> {
+    file: &'r File,
+    ranges: &'r [Range<u64>],
+    /// Lengths of the ranges that were asked for and are not read yet.
+    asked: VecDeque<u64>,
+    asked_bytes: u64,
+    /// The next range to be asked for.
+    next: usize,
+}
+
+impl<'r> ReadAhead<'r> {
+    pub(super) fn new(file: &'r File, ranges: &'r [Range<u64>]) -> Self {
+        if ranges.len() > 1 {
+            // What lies between the ranges is not wanted.
+            let _ = fadvise(file, 0, None, Advice::Random);
+        }
+        Self { file, ranges, asked: VecDeque::new(), asked_bytes: 0, next: 0 }
+    }
+
+    /// The next range is going to be read now.
+    pub(super) fn advance(&mut self) {
+        self.asked_bytes -= self.asked.pop_front().unwrap_or_default();
+        while self.asked_bytes < AHEAD_BYTES
+            && let Some(range) = self.ranges.get(self.next)
+        {
+            let len = (range.end - range.start).min(AHEAD_BYTES);
+            ask(self.file, range.start, len);
+            self.asked.push_back(len);
+            self.asked_bytes += len;
+            self.next += 1;
+        }
+    }
+}
+
+/// Asks for what is going to be read first of `candidate`.
+pub(super) fn ask_for_head(candidate: &Candidate<'_>) {
+    let Ok(file) = File::open(&candidate.segment.path) else { return };
+    match &candidate.plan {
+        Some(plan) => ReadAhead::new(&file, &plan.ranges).advance(),
+        None => ask(&file, 0, HEAD_BYTES),
+    }
+}
+
+fn ask(file: &File, at: u64, len: u64) {
+    let _ = fadvise(file, at, NonZeroU64::new(len), Advice::WillNeed);
+}
