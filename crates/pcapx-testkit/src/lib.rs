@@ -11,6 +11,7 @@
 //! reads captures with a reader of its own, so that a mistake in the reader under test cannot hide. Where the
 //! environment fails – a port that cannot be bound, a tool that dies – it panics with a sentence that says so.
 
+pub mod bench;
 pub mod capture;
 pub mod packet;
 pub mod process;

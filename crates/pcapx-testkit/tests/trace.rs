@@ -8,7 +8,7 @@ use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Pcap, read_pcap};
 use pcapx_testkit::tool::Tcpdump;
-use pcapx_testkit::trace::{Needle, Trace, Traffic, link_timeline};
+use pcapx_testkit::trace::{Mix, Needle, Trace, Traffic, link_timeline};
 
 const MIB: u64 = 1 << 20;
 
@@ -57,6 +57,21 @@ fn has_the_promised_mixture() {
     assert!(packets.iter().any(|packet| later(&packet.data)), "fragments");
     let endpoints: HashSet<_> = packets.iter().map(|packet| packet.data[26..34].to_vec()).collect();
     assert!(endpoints.len() > 3000, "{} pairs of hosts", endpoints.len());
+}
+
+#[test]
+fn floods_have_the_smallest_frames_of_few_flows_or_of_as_many_as_packets() {
+    for (mix, few) in [(Mix::Flood, true), (Mix::SynFlood, false)] {
+        let trace = Trace::new(3).mix(mix).bytes(4 * MIB);
+        let packets: Vec<_> = trace.packets().filter(|packet| !Traffic::is_needle(packet)).collect();
+        assert!(packets.iter().all(|packet| packet.data.len() == 60), "{mix:?}");
+        assert!(packets.iter().all(|packet| packet.data[30..34] == [11, 0, 0, 1]), "{mix:?}");
+        let flows: HashSet<_> = packets.iter().map(|packet| &packet.data[26..38]).collect();
+        let expected = if few { 64 } else { packets.len() };
+        assert_eq!((packets.len() > 50_000, flows.len()), (true, expected), "{mix:?}");
+        assert!(trace.packets().any(|packet| Traffic::is_needle(&packet)), "{mix:?}");
+        assert_ne!(digest_of(trace), digest_of(Trace::new(4).mix(mix).bytes(4 * MIB)), "{mix:?}");
+    }
 }
 
 #[test]

@@ -14,14 +14,19 @@
 //! **The needle** is one TCP flow that nothing else in the trace resembles: its addresses occur nowhere else. It lives
 //! in the middle of the trace for a sixtieth of its duration, and its packets are told in full.
 //!
+//! **A flood** in place of it all is what an index has most trouble with: frames of the least length, from
+//! [few flows](Mix::Flood) or each of [a flow of its own](Mix::SynFlood).
+//!
 //! **Determinism.** The same [`Trace`] gives the same bytes on every machine: only integer arithmetic and a
 //! generator of its own decide. A test holds the digest of a small trace.
 
 mod dice;
+mod flood;
 mod flow;
 mod rolling;
 mod sundry;
 mod traffic;
+mod usual;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -37,10 +42,24 @@ pub use traffic::Traffic;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace {
     seed: u64,
+    mix: Mix,
     bytes: u64,
     start: Timestamp,
     duration: Duration,
     form: Pcap,
+}
+
+/// What the packets are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mix {
+    /// What a site's uplink carries.
+    #[default]
+    Usual,
+    /// Smallest frames of 64 UDP flows to one server, `11.0.0.1` port 53.
+    Flood,
+    /// Smallest frames of TCP connections to one server, `11.0.0.1` port 443, that are opened and never answered: each
+    /// with an address and a port of its own.
+    SynFlood,
 }
 
 /// The planted flow.
@@ -75,6 +94,7 @@ impl Trace {
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
+            mix: Mix::Usual,
             bytes: 64 << 20,
             start: Timestamp::from_secs(1_772_355_600),
             duration: Duration::from_secs(3600),
@@ -103,6 +123,13 @@ impl Trace {
         self
     }
 
+    /// Packets of another kind.
+    #[must_use]
+    pub fn mix(mut self, mix: Mix) -> Self {
+        self.mix = mix;
+        self
+    }
+
     /// Time stamps in nanoseconds.
     #[must_use]
     pub fn nanos(mut self) -> Self {
@@ -110,10 +137,15 @@ impl Trace {
         self
     }
 
-    /// A name for what this trace is made of: seed, bytes, duration in seconds, start.
+    /// A name for what this trace is made of: its mix, seed, bytes, duration in seconds, start.
     pub fn name(&self) -> String {
         let Self { seed, bytes, start, duration, .. } = self;
-        format!("seed{seed}-{bytes}b-{}s-from{}", duration.as_secs(), start.as_secs())
+        let mix = match self.mix {
+            Mix::Usual => "",
+            Mix::Flood => "flood-",
+            Mix::SynFlood => "syn-flood-",
+        };
+        format!("{mix}seed{seed}-{bytes}b-{}s-from{}", duration.as_secs(), start.as_secs())
     }
 
     /// The packets, one by one; time never goes back.

@@ -1,19 +1,14 @@
-//! The packets of a trace, one by one.
-
-use std::collections::VecDeque;
+//! The packets of a trace, one by one: frames of its mix, the needle in between, and when each comes.
 
 use pcapx_core::time::Timestamp;
 
 use super::dice::Dice;
-use super::flow::{Flow, World};
-use super::{Needle, Trace, sundry};
+use super::flood::Flood;
+use super::usual::Usual;
+use super::{Mix, Needle, Trace};
 use crate::capture::Packet;
 use crate::packet::{Ethernet, Ipv4, Tcp, tcp_flags};
 
-/// Flows that are alive at a time.
-const SLOTS: u32 = 4000;
-/// A flow sends up to this many packets in a row.
-const LONGEST_BURST: u32 = 8;
 /// A record of a pcap file has this many bytes in front of the packet.
 const RECORD_HEADER_BYTES: u64 = 16;
 
@@ -21,11 +16,7 @@ const RECORD_HEADER_BYTES: u64 = 16;
 #[derive(Debug)]
 pub struct Traffic {
     dice: Dice,
-    world: World,
-    flows: Vec<Flow>,
-    burst: Burst,
-    /// Frames that are ready to go.
-    queue: VecDeque<Vec<u8>>,
+    source: Source,
     /// Nanoseconds since the epoch.
     now: i64,
     /// What one byte takes on the wire: a fraction of nanoseconds and bytes.
@@ -36,11 +27,11 @@ pub struct Traffic {
     tick: i64,
 }
 
-/// The flow whose turn it is.
-#[derive(Clone, Copy, Debug, Default)]
-struct Burst {
-    slot: u32,
-    left: u32,
+/// Where frames come from.
+#[derive(Debug)]
+enum Source {
+    Usual(Box<Usual>),
+    Flood(Flood),
 }
 
 /// When the needle's packets are due.
@@ -54,18 +45,17 @@ struct Schedule {
 impl Traffic {
     pub(super) fn new(trace: &Trace) -> Self {
         let mut dice = Dice::new(trace.seed);
-        let world = World::new(&mut dice);
-        let flow = |slot| Flow::under_way(world.path(slot, &mut dice), &mut dice);
-        let flows = (0..SLOTS).map(flow).collect();
+        let source = match trace.mix {
+            Mix::Usual => Source::Usual(Box::new(Usual::new(&mut dice))),
+            Mix::Flood => Source::Flood(Flood::of_few(&mut dice)),
+            Mix::SynFlood => Source::Flood(Flood::Syn),
+        };
         let nanos = u64::try_from(trace.duration.as_nanos()).unwrap_or(u64::MAX);
         let span = nanos.cast_signed().max(0);
         let start = trace.start.as_nanos();
         Self {
             dice,
-            world,
-            flows,
-            burst: Burst::default(),
-            queue: VecDeque::new(),
+            source,
             now: start,
             pace: (nanos, trace.bytes.max(1)),
             bytes_left: trace.bytes,
@@ -87,28 +77,10 @@ impl Traffic {
     }
 
     fn frame(&mut self) -> Vec<u8> {
-        if let Some(frame) = self.queue.pop_front() {
-            return frame;
+        match &mut self.source {
+            Source::Usual(usual) => usual.frame(&mut self.dice),
+            Source::Flood(flood) => flood.frame(&mut self.dice),
         }
-        if self.burst.left == 0 {
-            // The product of two dice makes some slots much busier than others, at every rest of a division alike.
-            let (one, other) = (self.dice.below(SLOTS), self.dice.below(SLOTS));
-            let slot = (u64::from(one) * u64::from(other) / u64::from(SLOTS)) as u32;
-            if self.dice.below(10_000) < sundry::TURNS_OF_10_000 {
-                let path = self.world.path(slot, &mut self.dice);
-                self.queue.extend(sundry::turn(&self.world, path, &mut self.dice));
-                return self.queue.pop_front().unwrap_or_default();
-            }
-            self.burst = Burst { slot, left: 1 + self.dice.below(LONGEST_BURST) };
-        }
-        self.burst.left -= 1;
-        let flow = &mut self.flows[self.burst.slot as usize];
-        let frame = flow.next(&self.world, &mut self.dice);
-        if flow.is_over() {
-            *flow = Flow::new(self.world.path(self.burst.slot, &mut self.dice), &mut self.dice);
-            self.burst.left = 0;
-        }
-        frame
     }
 }
 
