@@ -18,6 +18,7 @@
 //! * An index counts only for the segment it was built from: length, modification time and inode are compared.
 //! * A builder holds at most [`BUILDER_PEAK_BYTES`], however long the segment and whatever its packets.
 
+mod backlog;
 mod block;
 mod build;
 mod builder;
@@ -31,15 +32,18 @@ mod part;
 mod place;
 mod plan;
 mod reader;
+mod sweep;
 mod term;
 mod writer;
 
+pub use backlog::{Backlog, Todo};
 pub use build::{Built, index_segment};
 pub use builder::Builder;
 pub use error::IndexError;
 pub use place::{IndexPlace, SIDECAR_SUFFIX};
 pub use plan::Plan;
 pub use reader::IndexReader;
+pub use sweep::{Swept, sweep};
 pub use writer::IndexWriter;
 
 use std::fs::Metadata;
