@@ -3,6 +3,8 @@
 //! Letters and their meanings are npcapextract's
 //! ([n2disk user's guide](https://www.ntop.org/guides/n2disk/utilities/npcapextract.html)); the long names are ours.
 
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -12,6 +14,7 @@ use crate::exit;
 const FROM: &str = "Where from";
 const WHICH: &str = "Which packets";
 const TO: &str = "Where to";
+const INDEXES: &str = "Indexes";
 const OTHER: &str = "Other";
 const NO_EFFECT: &str = "Known to npcapextract, without effect here";
 
@@ -32,6 +35,8 @@ Examples:
   pcapx-extract -a incident.pcap --print 10
   # straight into another program
   pcapx-extract -t /storage/pcaps/rolling -f \"udp port 53\" -O | tshark -r -
+  # once, so that every later search reads what matches and little else
+  pcapx-extract --index /storage/pcaps/rolling
   # at most 100 MB each: dns-00001.pcap, dns-00002.pcap and so on
   pcapx-extract -t /storage/pcaps/rolling -f \"port 53\" -o dns/ -P 100 -x dns-";
 
@@ -50,6 +55,7 @@ Called as npcapextract:
 #[command(version, args_override_self = true, max_term_width = 120)]
 #[command(after_help = exit::TABLE)]
 #[command(after_long_help = format!("{EXAMPLES}\n\n{CALLED_NPCAPEXTRACT}\n\n{}", exit::TABLE))]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Args {
     /// Folder of capture files, such as n2disk's timeline; may be repeated, the answer is merged.
     #[arg(short, long = "timeline", value_name = "DIR", help_heading = FROM)]
@@ -102,14 +108,37 @@ pub(crate) struct Args {
     /// Print the first N packets of the answer as text on standard output; -o is not needed then.
     #[arg(long, value_name = "N", conflicts_with = "stdout", value_parser = clap::value_parser!(u64).range(1..), help_heading = OTHER)]
     pub(crate) print: Option<u64>,
+    /// Tell what the search planned, read and took, on standard error.
+    ///
+    /// Without -o and the like the answer is made in $TMPDIR, measured, and thrown away.
+    #[arg(long, conflicts_with = "list", help_heading = OTHER)]
+    pub(crate) explain: bool,
+    /// Files that are read at a time [default: one for each processor].
+    #[arg(long, value_name = "N", help_heading = OTHER)]
+    pub(crate) threads: Option<NonZeroUsize>,
     /// What is told on standard error: 0 errors, 1 warnings, 2 the summary, 3 (and -v alone) each file, 5 debugging.
     #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, default_value_t = 2, default_missing_value = "3",
         value_parser = clap::value_parser!(u8).range(0..=6), help_heading = OTHER)]
     pub(crate) verbose: u8,
 
+    /// Build the missing indexes of a folder's capture files, or that of one file; may be repeated. Nothing is extracted.
+    ///
+    /// Indexes of files that have changed since, and damaged ones, are built again. A file in a folder that may still be
+    /// written to is left out: one that was written to in the last minute (two seconds, where a newer one stands beside
+    /// it), and one whose name ends in .tmp. Each file that is read at a time takes up to 48 MiB of memory.
+    #[arg(long, value_name = "DIR|FILE", help_heading = INDEXES, conflicts_with_all = ["timelines", "files", "begin",
+        "end", "filter", "output", "stdout", "print", "list", "explain", "no_index"])]
+    pub(crate) index: Vec<PathBuf>,
+    /// Folder below which indexes stand [default: beside their files; the service's are found, too].
+    #[arg(long, value_name = "DIR", env = "PCAPX_INDEX_DIR", hide_env_values = true, help_heading = INDEXES)]
+    index_dir: Option<OsString>,
+    /// Use no index: search every file of the window from end to end.
+    #[arg(long, help_heading = INDEXES)]
+    pub(crate) no_index: bool,
+
     /// n2disk's index of the -a file.
-    #[arg(short, long, value_name = "FILE", help_heading = NO_EFFECT)]
-    pub(crate) index: Option<PathBuf>,
+    #[arg(short = 'i', long, value_name = "FILE", help_heading = NO_EFFECT)]
+    pub(crate) ntop_index: Option<PathBuf>,
     /// Processor to run on.
     #[arg(short = 'g', long, value_name = "CORE", help_heading = NO_EFFECT)]
     pub(crate) core: Option<String>,
@@ -119,11 +148,16 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The folder below which indexes stand, if one is named.
+    pub(crate) fn index_dir(&self) -> Option<PathBuf> {
+        self.index_dir.clone().filter(|folder| !folder.is_empty()).map(PathBuf::from)
+    }
+
     /// Options that were given and change nothing, with what is to be said about each.
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
         let has_parts = self.part_megabytes > 0 || self.part_packets > 0;
         let notes = [
-            (self.index.is_some(), "-i has no effect: n2disk's index is not needed to search a file"),
+            (self.ntop_index.is_some(), "-i has no effect: n2disk's index is not needed to search a file"),
             (self.core.is_some(), "-g has no effect: use taskset to choose processors"),
             (self.user.is_some(), "-u has no effect: the program stays the user it is run by"),
             (self.list && has_parts, "-P and -N have no effect with -l"),
@@ -182,6 +216,18 @@ mod tests {
         assert!(Args::try_parse_from(["npcapextract", "-t", "a", "-O", "-l"]).is_err());
         assert!(Args::try_parse_from(["npcapextract", "-t", "a", "-l"]).unwrap().list);
         assert!(Args::try_parse_from(["npcapextract", "-t", "a", "-O"]).unwrap().stdout);
+    }
+
+    #[test]
+    fn indexing_stands_alone_and_may_be_repeated() {
+        let args = args(&["--index", "a", "--index", "b", "--index-dir", "c", "--threads", "2"]);
+        assert_eq!(args.index, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!((args.index_dir(), args.threads), (Some("c".into()), NonZeroUsize::new(2)));
+        for with in ["-t x", "-a x", "-f tcp", "-o x", "-O", "--print 1", "-l", "--explain"] {
+            let line = ["x", "--index", "a"].into_iter().chain(with.split(' '));
+            assert!(Args::try_parse_from(line).is_err(), "{with}");
+        }
+        assert!(Args::try_parse_from(["x", "--index", "a", "--threads", "0"]).is_err());
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// Packets were written, printed, or their files listed.
+    /// Packets were written, printed, or their files listed; files have their indexes.
     Done,
-    /// No packet matched.
+    /// No packet matched; there was no file to index.
     NothingMatched,
     /// The command line is wrong.
     Usage,
@@ -24,11 +24,11 @@ pub(crate) enum Code {
 /// What `--help` says about each of them.
 pub(crate) const TABLE: &str = "\
 Exit codes:
-  0    packets were written (printed, listed)
-  1    no packet matched; called as npcapextract: 0
+  0    packets were written (printed, listed); --index: the files have indexes
+  1    no packet matched; called as npcapextract: 0; --index: no capture file
   2    the command line is wrong: option, time, filter, window
   3    a timeline or capture file cannot be read
-  4    the output cannot be written
+  4    the output, or an index, cannot be written
   5    the system refuses something else
   130  ended by SIGINT (Ctrl-C), 143 by SIGTERM; no unfinished file is left";
 

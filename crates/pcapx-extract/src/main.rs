@@ -3,7 +3,8 @@
 //! ```text
 //! command line ─► args ─► request (window, filter, target) ─► Catalog ─► Query ─► output: file, parts, standard output
 //!                                                                          │         └─► listing (--print)
-//!                              interrupt (signals), progress (a terminal) ─┘─► summary, on standard error
+//!                  │           interrupt (signals), progress (a terminal) ─┘─► summary, explanation, on standard error
+//!                  └─► indexing (--index)
 //! ```
 //!
 //! Nothing but packets, their listing and the list of files goes to standard output. Exit codes are those of [`exit`];
@@ -12,8 +13,11 @@
 mod args;
 mod command;
 mod exit;
+mod explanation;
 mod failure;
 mod guise;
+mod index_place;
+mod indexing;
 mod interrupt;
 mod listing;
 mod marked_filter;

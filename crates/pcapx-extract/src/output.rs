@@ -63,6 +63,7 @@ impl Output<'_> {
             Target::Stdout => self.stream(query, io::stdout().lock(), &Failure::Stdout),
             Target::Device(path) => self.device(query, path),
             Target::Listing { packets } => self.listing(query, *packets),
+            Target::Nowhere => self.nowhere(query),
         }
     }
 
@@ -173,6 +174,12 @@ impl Output<'_> {
         let mut extraction = self.run(query, &spool.path().join("answer.pcap"))?;
         let files = extraction.output.take().into_iter().collect();
         Ok(Answer { extraction, files, _spool: Some(spool) })
+    }
+
+    fn nowhere(&self, query: Query<'_>) -> Result<Answer, Failure> {
+        let spool = spool()?;
+        let extraction = self.run(query, &spool.path().join("answer.pcap"))?;
+        Ok(Answer::of(extraction, Vec::new()))
     }
 
     fn run(&self, query: Query<'_>, path: &Path) -> Result<Extraction, Failure> {

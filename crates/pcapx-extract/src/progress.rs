@@ -12,10 +12,19 @@ use pcapx_timeline::Progress;
 
 /// Time between two looks at the counts; shorter than the eye notices.
 const REFRESH: Duration = Duration::from_millis(100);
-/// Files searched, bytes read, packets found.
+/// Bytes read, and how far it is with files and packets.
 const TEMPLATE: &str = "[{wide_bar}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left; {msg}";
 
-/// Shows the counts of a query until it is dropped.
+/// What is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// A search: matches are counted.
+    Searching,
+    /// Indexing.
+    Indexing,
+}
+
+/// Shows the counts of a query, or of indexing, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Bar {
     /// Dropped to end the thread.
@@ -25,7 +34,7 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// Shows `progress` when standard error is a terminal; `None` when it is not.
-    pub(crate) fn show(progress: &Arc<Progress>) -> Option<Self> {
+    pub(crate) fn show(progress: &Arc<Progress>, work: Work) -> Option<Self> {
         if !io::stderr().is_terminal() {
             return None;
         }
@@ -37,7 +46,7 @@ impl Bar {
         );
         let draw = move || {
             loop {
-                look(&bar, &progress);
+                look(&bar, &progress, work);
                 if ended.recv_timeout(REFRESH) != Err(RecvTimeoutError::Timeout) {
                     bar.finish_and_clear();
                     return;
@@ -59,17 +68,15 @@ impl Drop for Bar {
     }
 }
 
-fn look(bar: &ProgressBar, progress: &Progress) {
+fn look(bar: &ProgressBar, progress: &Progress, work: Work) {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let matches = count(&progress.packets_matched);
     bar.set_length(count(&progress.bytes_total));
     bar.set_position(count(&progress.bytes_read));
-    bar.set_message(format!(
-        "{}/{} files, {} {}",
-        count(&progress.segments_done),
-        count(&progress.segments_total),
-        HumanCount(matches),
-        if matches == 1 { "match" } else { "matches" },
-    ));
+    let files = format!("{}/{} files", count(&progress.segments_done), count(&progress.segments_total));
+    bar.set_message(match (work, count(&progress.packets_matched)) {
+        (Work::Indexing, _) => files,
+        (Work::Searching, 1) => format!("{files}, 1 match"),
+        (Work::Searching, matches) => format!("{files}, {} matches", HumanCount(matches)),
+    });
     bar.tick();
 }

@@ -7,6 +7,7 @@ use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 use pcapx_timeline::Catalog;
+use pcapx_timeline::warning::{Warning, WarningKind};
 
 use crate::output::Answer;
 use crate::request::Request;
@@ -34,7 +35,7 @@ impl fmt::Display for Summary<'_> {
         if self.answer.extraction.limit_hit.is_none() {
             self.searched(f)?;
         }
-        let warnings = self.answer.extraction.warnings.len();
+        let warnings = self.unread();
         if warnings > 0 {
             write!(f, "\n  warnings {warnings}: not every file could be searched to its end")?;
         }
@@ -45,11 +46,14 @@ impl fmt::Display for Summary<'_> {
 impl Summary<'_> {
     fn searched(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.answer.extraction.counts;
-        let skipped = counts.segments_skipped;
-        write!(f, "\n  files    {} searched, {skipped} skipped: outside of the window", counts.segments)?;
+        let (searched, skipped) = (counts.segments, counts.segments_skipped);
+        write!(f, "\n  files    {searched} searched, {skipped} skipped: outside of the window")?;
+        if counts.segments_excluded > 0 {
+            write!(f, ", {} excluded by their indexes", counts.segments_excluded)?;
+        }
         write!(
             f,
-            "\n  packets  {} searched, {} in the window, {} matched",
+            "\n  packets  {} looked at, {} of them in the window, {} matched",
             counts.packets_scanned, counts.packets_in_window, counts.packets_matched
         )?;
         write!(f, "\n  bytes    {} read, {} written", counts.bytes_read, self.bytes_written())
@@ -66,6 +70,7 @@ impl Summary<'_> {
                 write!(f, "printed: the first {packets}, more match")
             }
             (Target::Listing { .. }, _) => write!(f, "printed: {packets}, all that match"),
+            (Target::Nowhere, _) => write!(f, "found: {packets}, written nowhere"),
             (Target::Device(path), _) => write!(f, "{}: {packets}", path.display()),
             (_, []) => write!(f, "standard output: {packets}"),
             (_, [file]) => write!(f, "{}: {packets}", file.display()),
@@ -76,10 +81,16 @@ impl Summary<'_> {
         }
     }
 
+    /// Warnings of files that could not be searched; an index that was not used only cost time.
+    fn unread(&self) -> usize {
+        let is_unread = |warning: &&Warning| !matches!(warning.kind, WarningKind::IndexNotUsed(_));
+        self.answer.extraction.warnings.iter().filter(is_unread).count()
+    }
+
     /// Files that do not stay are not counted.
     fn bytes_written(&self) -> u64 {
         match self.target {
-            Target::Listing { .. } => 0,
+            Target::Listing { .. } | Target::Nowhere => 0,
             _ => self.answer.extraction.counts.bytes_written,
         }
     }
@@ -91,14 +102,19 @@ impl Summary<'_> {
         if files == 0 {
             return "there is no file in the timeline".to_owned();
         }
-        if counts.segments == 0 {
-            return match self.answer.extraction.warnings.len() {
+        if counts.segments == 0 && counts.segments_excluded == 0 {
+            return match self.unread() {
                 0 => format!("none of {} reaches into the window", counted(files, "file")),
                 n => format!(
                     "no file that reaches into the window can be read ({})",
                     counted(n as u64, "warning")
                 ),
             };
+        }
+        // Packets that an index tells are no match are not looked at, and so not counted.
+        if counts.segments_excluded > 0 || counts.blocks_read < counts.blocks {
+            let files = counted(counts.segments + counts.segments_excluded, "file");
+            return format!("no packet of {files} is in the window and matches the filter");
         }
         if counts.packets_in_window == 0 {
             return format!("no packet of {} is in the window", counted(counts.segments, "file"));

@@ -26,6 +26,8 @@ pub(crate) enum Target {
     Device(PathBuf),
     /// Only to the listing: no more than this many packets are needed.
     Listing { packets: u64 },
+    /// Nowhere: it is made and thrown away, to see what it takes.
+    Nowhere,
 }
 
 impl Target {
@@ -40,8 +42,10 @@ impl Target {
             Some(path) if path == Path::new("-") => Self::stdout(args, has_parts),
             None => match args.print {
                 Some(packets) => Ok(Self::Listing { packets }),
+                None if args.explain => Ok(Self::Nowhere),
                 None => Err(Failure::Usage(
-                    "no place for the packets: give -o FILE, -O (standard output), --print N (text) or -l (a list of files)",
+                    "no place for the packets: give -o FILE, -O (standard output), --print N (text), -l (a list of files) or \
+                     --explain (what a search takes)",
                 )),
             },
             Some(path) if is_folder(path) => Self::parts(path.clone(), args.prefix.clone(), limits),
@@ -70,7 +74,7 @@ impl Target {
         let folder = match self {
             Self::File(path) => folder_of(path),
             Self::Parts { folder, .. } => folder,
-            Self::Stdout | Self::Device(_) | Self::Listing { .. } => return None,
+            Self::Stdout | Self::Device(_) | Self::Listing { .. } | Self::Nowhere => return None,
         };
         let folder = fs::canonicalize(folder).ok()?;
         let is_around = |timeline: &&PathBuf| fs::canonicalize(timeline).is_ok_and(|t| folder.starts_with(t));
@@ -168,6 +172,8 @@ mod tests {
     fn printing_needs_no_file() {
         assert_eq!(target("--print 10").unwrap(), Target::Listing { packets: 10 });
         assert_eq!(target("--print 10 -o a.pcap").unwrap(), Target::File("a.pcap".into()));
+        assert_eq!(target("--explain").unwrap(), Target::Nowhere);
+        assert_eq!(target("--explain -o a.pcap").unwrap(), Target::File("a.pcap".into()));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod destinations;
 mod drop_in;
 mod errors;
+mod explaining;
+mod indexes;
 mod oracle;
 mod printing;
 mod room;

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Packet, Pcap, read_pcap};
@@ -82,6 +83,22 @@ impl Room {
         (0..FILES).map(|file| dump.join(format!("{}.000000.pcap", TEN + file * FILE_SECS))).collect()
     }
 
+    /// Sets the recorded files' times back, so that they count as finished.
+    pub(crate) fn finish(&self) {
+        for path in self.recorded() {
+            let file = fs::File::options().append(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(300)).unwrap();
+        }
+    }
+
+    /// With an index for each of its files, beside them.
+    pub(crate) fn indexed() -> Self {
+        let room = Self::new();
+        room.finish();
+        room.run(&["--index", arg(&room.timeline())]).ended(0);
+        room
+    }
+
     /// Everything in `out`, hidden files too.
     pub(crate) fn written(&self) -> Vec<String> {
         names(&self.path("out"))
@@ -95,7 +112,12 @@ impl Room {
     /// The program in `out`, not yet started.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pcapx-extract"));
-        command.current_dir(self.path("out")).env("TZ", "UTC").env_remove("PCAPX_LOG").stdin(Stdio::null());
+        command
+            .current_dir(self.path("out"))
+            .env("TZ", "UTC")
+            .env_remove("PCAPX_LOG")
+            .env_remove("PCAPX_INDEX_DIR")
+            .stdin(Stdio::null());
         command
     }
 

@@ -84,7 +84,7 @@ fn the_summary_tells_the_window_in_local_time() {
         .says("a.pcap: 60 packets\n")
         .says("\n  window   2026-03-01 10:01:00 to 2026-03-01 10:01:59.500000000, Europe/Warsaw time\n")
         .says("\n  filter   udp port 53\n")
-        .says(", 180 in the window, 60 matched\n")
+        .says(", 180 of them in the window, 60 matched\n")
         .says("\n  took     ");
     assert_eq!(ran.stdout, b"");
 }
