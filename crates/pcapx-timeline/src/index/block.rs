@@ -47,9 +47,10 @@ pub(super) fn chunk(blocks: &[Block]) -> Option<(BlockSpan, Vec<u8>)> {
     Some((BlockSpan { start: blocks[0].start, first: origin, last }, payload))
 }
 
-/// Reads the `count` blocks of a chunk. `None` when the chunk cannot be one.
+/// Reads the `count` blocks of a chunk, which end at `limit` at the latest. `None` when the chunk cannot be one.
 pub(super) fn read(
     span: BlockSpan,
+    limit: u64,
     payload: &[u8],
     count: usize,
     mut each: impl FnMut(usize, Block),
@@ -62,7 +63,7 @@ pub(super) fn read(
         let head = from.signed()?;
         let excess = head.cast_signed() >> 1;
         let len = u64::try_from(excess.checked_add(BLOCK_BYTES.into())?).ok()?;
-        let end = start.checked_add(len)?;
+        let end = start.checked_add(len).filter(|&end| end <= limit)?;
         let first = before.wrapping_add(from.signed()?);
         let last = first.checked_add(from.varint()?)?;
         each(
@@ -109,7 +110,7 @@ mod tests {
             }).collect();
             let (span, payload) = chunk(&blocks).unwrap();
             let mut number = 0;
-            read(span, &payload, blocks.len(), |n, read| {
+            read(span, start, &payload, blocks.len(), |n, read| {
                 let block = blocks[n];
                 assert_eq!((n, read.start, read.end, read.is_unlisted), (number, block.start, block.end, block.is_unlisted));
                 assert!(read.first <= block.first && block.last <= read.last, "{read:?} for {block:?}");
@@ -117,7 +118,9 @@ mod tests {
                 number += 1;
             }).unwrap();
             prop_assert_eq!(number, blocks.len());
-            prop_assert_eq!(read(span, &payload, blocks.len() + 1, |_, _| ()), None);
+            prop_assert_eq!(read(span, start, &payload, blocks.len() + 1, |_, _| ()), None);
+            let next_starts_before = read(span, start - 1, &payload, blocks.len(), |_, _| ());
+            prop_assert_eq!(next_starts_before, None, "a block that reaches into the next chunk's is damage");
         }
     }
 }

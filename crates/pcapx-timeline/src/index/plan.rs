@@ -45,7 +45,10 @@ impl IndexReader {
     pub fn plan(&self, filter: Option<(&Expr, &Matcher)>, window: Window) -> Result<Plan, IndexError> {
         let mut plan = Plan::default();
         let mut bytes = Vec::new();
-        for part in &self.directory.parts {
+        for (n, part) in self.directory.parts.iter().enumerate() {
+            // Where the part's last block ends at the latest: no packet is read twice, whatever the chunks say.
+            let behind = self.directory.parts[n + 1..].iter().find_map(|part| part.block_chunks.first());
+            let end = behind.map_or(self.summary().end, |(span, _)| span.start);
             plan.blocks += u64::from(part.blocks);
             let is_due = part.block_chunks.iter().any(|(span, _)| window.overlaps(span.first, span.last));
             if !is_due {
@@ -57,7 +60,7 @@ impl IndexReader {
                     Some(Search { reader: self, part, bytes: &mut bytes }.blocks(expr, matcher, &mut plan)?)
                 }
             };
-            self.add_blocks(part, blocks.as_ref(), window, &mut bytes, &mut plan)?;
+            self.add_blocks((part, end), blocks.as_ref(), window, &mut bytes, &mut plan)?;
         }
         let summary = self.summary();
         if !summary.is_whole {
@@ -69,7 +72,7 @@ impl IndexReader {
     /// Adds the places of the blocks in `wanted`, or of all, as far as they lie in the window.
     fn add_blocks(
         &self,
-        part: &PartEntry,
+        (part, end): (&PartEntry, u64),
         wanted: Option<&FixedBitSet>,
         window: Window,
         bytes: &mut Vec<u8>,
@@ -83,13 +86,14 @@ impl IndexReader {
                 continue;
             }
             self.chunk(*extent, bytes)?;
-            block::read(*span, bytes, count, |number, block| {
+            let limit = part.block_chunks.get(number + 1).map_or(end, |(next, _)| next.start);
+            block::read(*span, limit, bytes, count, |number, block| {
                 let is_wanted = wanted.is_none_or(|set| set.contains(base + number));
                 if (is_wanted || block.is_unlisted) && window.overlaps(block.first, block.last) {
                     plan.blocks_wanted += 1;
                     match plan.ranges.last_mut() {
                         Some(last) if block.start.saturating_sub(last.end) <= GAP_BYTES => {
-                            last.end = block.end
+                            last.end = block.end;
                         }
                         _ => plan.ranges.push(block.start..block.end),
                     }
