@@ -5,7 +5,7 @@ use super::chunk::{CRC_BYTES, Extent};
 use super::codec::{Cursor, Put};
 use super::kind::Kind;
 use super::term::Class;
-use super::{Identity, IndexError, Summary, VERSION};
+use super::{CHUNK_BLOCKS, Identity, IndexError, PART_BLOCKS, PART_FLOWS, Summary, VERSION};
 use pcapx_core::time::Timestamp;
 
 /// The first and the last bytes of every index.
@@ -158,7 +158,9 @@ impl PartEntry {
     }
 
     fn decode(from: &mut Cursor<'_>, state: &mut Decoding) -> Option<Self> {
-        let blocks = from.u32()?;
+        // Each flow may name all blocks of its part, and each term all flow chunks: with more of them than a part has, a
+        // small file could ask for hours of work.
+        let blocks = from.u32().filter(|&blocks| blocks as usize <= PART_BLOCKS)?;
         let has_unlisted = match from.byte()? {
             0 => false,
             1 => true,
@@ -187,8 +189,8 @@ impl PartEntry {
                 Some((BlockSpan { start, first, last }, state.extent(from.u64()?)?))
             })
             .collect::<Option<Vec<_>>>()?;
-        let chunks_wanted = (blocks as usize).div_ceil(super::CHUNK_BLOCKS);
-        (block_chunks.len() == chunks_wanted).then_some(Self {
+        let chunks_wanted = (blocks as usize).div_ceil(CHUNK_BLOCKS);
+        (block_chunks.len() == chunks_wanted && flow_chunks.len() <= PART_FLOWS).then_some(Self {
             blocks,
             has_unlisted,
             kinds,
@@ -305,6 +307,30 @@ mod tests {
         let empty =
             Directory { summary: Summary { is_whole: true, ..Summary::default() }, parts: Vec::new() };
         assert_eq!(Directory::decode(&empty.encode(), 8), Some(empty));
+    }
+
+    #[test]
+    fn a_part_larger_than_any_is_damage() {
+        let of = |blocks: usize, flow_chunks: usize| {
+            let mut end = MARK.len() as u64;
+            let mut extent = || {
+                let extent = Extent { at: end, len: 0 };
+                end += CRC_BYTES as u64;
+                extent
+            };
+            let span = BlockSpan { start: 24, first: at(0), last: at(0) };
+            let part = PartEntry {
+                blocks: blocks as u32,
+                kinds: vec![Kind::default()],
+                flow_chunks: (0..flow_chunks).map(|_| FlowChunk { kind: 0, extent: extent() }).collect(),
+                block_chunks: (0..blocks.div_ceil(CHUNK_BLOCKS)).map(|_| (span, extent())).collect(),
+                ..PartEntry::default()
+            };
+            Directory::decode(&Directory { parts: vec![part], ..Directory::default() }.encode(), end)
+        };
+        assert!(of(PART_BLOCKS, PART_FLOWS).is_some());
+        assert!(of(PART_BLOCKS + 1, 1).is_none());
+        assert!(of(1, PART_FLOWS + 1).is_none());
     }
 
     #[test]
