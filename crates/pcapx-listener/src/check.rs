@@ -13,6 +13,7 @@ use pcapx_timeline::Catalog;
 
 use crate::evidence::EvidenceFolder;
 use crate::extractor::Choice;
+use crate::indexer;
 
 /// Capture files that are opened to see whether they can be.
 const TRIED_FILES: usize = 1000;
@@ -32,7 +33,7 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
         println!("warning: fileserver_port 0: the links in answers will not work");
     }
     // Each finding is printed, also after the first error.
-    let works = [timeline(config), output(&config.output_dir), extractor(config)];
+    let works = [timeline(config), output(&config.output_dir), extractor(config), indexes(config)];
     works.into_iter().all(|works| works)
 }
 
@@ -103,6 +104,24 @@ fn extractor(config: &Config) -> bool {
             println!("error: {error}");
             return false;
         }
+    }
+    true
+}
+
+/// Without indexes the service works, only slower.
+fn indexes(config: &Config) -> bool {
+    let place = indexer::place(config);
+    let told = indexer::describe(&place);
+    if !Choice::make(config).is_ok_and(|choice| choice.is_builtin()) {
+        println!("ok: indexes are not needed by this extractor");
+    } else if !config.background_indexing {
+        println!("ok: {told}; background_indexing is off, none is built");
+    } else if let Err(error) = EvidenceFolder::probe(place.folder().unwrap_or(&config.timeline_dir)) {
+        println!(
+            "warning: {told}, where none can be written: {error}; set index_dir, or extractions read whole files"
+        );
+    } else {
+        println!("ok: {told}");
     }
     true
 }

@@ -15,6 +15,7 @@ Exit codes:
 Environment:
   PCAPX_CONFIG  the configuration file, where --config is not given
   PCAPX_<KEY>   overrides a key of the configuration, for example PCAPX_LISTEN_PORT=9999
+  STATE_DIRECTORY  given by systemd: where index_dir is empty, indexes go below it
   PCAPX_LOG     what is logged to stderr: error, warn, info (default), debug
 
 SIGTERM or SIGINT stops the service: running extractions get drain_timeout to

@@ -4,10 +4,11 @@
 //! job id=3f9a01-7 peer=10.0.0.9 user=sycope alert=alert_12345 name="Suspicious traffic" mode=full
 //!     filter="tcp and host 10.0.0.10 and port 443" window=2026-03-01T09:05:12…Z..2026-03-01T09:17:12…Z
 //!     extractor=builtin outcome=packets file=20260301_101112_alert_12345.pcap packets=42 bytes=31337
-//!     segments=3 unread=0 scanned=120415 in_window=80211 ms=18.204
+//!     segments=3 excluded=1 unread=0 scanned=120415 in_window=80211 ms=18.204
 //! ```
 //!
-//! (One line in the log.) `id` is the request's, as on its access line. What is not known is left out. Texts from
+//! (One line in the log.) `segments` were read, as a whole or where their indexes point; those `excluded` have packets in
+//! the window and none that matches, their indexes say. `scanned` and `in_window` count packets that were looked at. `id` is the request's, as on its access line. What is not known is left out. Texts from
 //! outside are escaped and bounded by [`LogValue`]; whoever reads the log can trust its line ends and blanks.
 
 use std::fmt;
@@ -93,8 +94,11 @@ impl fmt::Display for JobLine<'_> {
                 write!(f, " {key}={count}")?;
             }
         }
-        if let Some(Search { segments, unread, scanned, in_window }) = self.search {
-            write!(f, " segments={segments} unread={unread} scanned={scanned} in_window={in_window}")?;
+        if let Some(Search { segments, excluded, unread, scanned, in_window }) = self.search {
+            write!(
+                f,
+                " segments={segments} excluded={excluded} unread={unread} scanned={scanned} in_window={in_window}"
+            )?;
         }
         if !self.refused.is_empty() {
             let refused = self.refused.join("; ");
@@ -130,7 +134,7 @@ mod tests {
             outcome: &outcome,
             packets: Some(3),
             bytes: Some(400),
-            search: Some(Search { segments: 1, unread: 2, scanned: 30, in_window: 20 }),
+            search: Some(Search { segments: 1, excluded: 4, unread: 2, scanned: 30, in_window: 20 }),
             refused: &["clientIp: not an address".to_owned(), "filter: unknown mode".to_owned()],
             detail: None,
             took: Duration::from_micros(1500),
@@ -140,7 +144,7 @@ mod tests {
             "job id=0a0b0c-1 peer=10.0.0.9 user=- alert=\"a\\x0ab\" name=\"x\\x1b[31m outcome=packets\" mode=full \
              filter=\"host 10.0.0.1\" \
              window=2026-03-01T09:11:12.000000000Z..2026-03-01T09:11:13.000000000Z extractor=builtin \
-             outcome=packets file=20260301_101112_a.pcap packets=3 bytes=400 segments=1 unread=2 scanned=30 in_window=20 \
+             outcome=packets file=20260301_101112_a.pcap packets=3 bytes=400 segments=1 excluded=4 unread=2 scanned=30 in_window=20 \
              refused=\"clientIp: not an address; filter: unknown mode\" ms=1.500"
         );
 

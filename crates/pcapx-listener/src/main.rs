@@ -4,6 +4,7 @@
 //! POST ─► gate ─► job (own task, one of max_concurrent_extractions)
 //!                  │  alert ─► filter + window ─► extractor ─► output_dir/*.pcap
 //!         200 ◄────┴─ outcome: link │ NO BPF FILTER │ ERROR: …
+//!                                                     indexer: an index for each file of timeline_dir, in idle time
 //! ```
 //!
 //! What must hold: a client cannot end a job, keep its permit, or get past a gate; every failure is answered with a
@@ -16,12 +17,14 @@ mod cli;
 mod evidence;
 mod extractor;
 mod gate;
+mod indexer;
 mod job;
 mod journal;
 mod outcome;
 mod query;
 mod refusal;
 mod service;
+mod timeline;
 mod usage;
 
 use std::process::ExitCode;

@@ -102,7 +102,8 @@ impl Links {
 fn searched(search: Search) -> String {
     let files =
         |count| if count == 1 { "1 capture file".to_owned() } else { format!("{count} capture files") };
-    match (search.segments, search.unread) {
+    // An index that tells that a file has no match has searched it.
+    match (search.segments + search.excluded, search.unread) {
         (0, 0) => "no capture file covers this time".to_owned(),
         (0, unread) => format!("{} could not be read", files(unread)),
         (segments, 0) => format!("{} searched", files(segments)),
@@ -180,6 +181,10 @@ mod tests {
         ends((12, 0), "09:17:12 (12 capture files searched)");
         ends((12, 1), "09:17:12 (12 capture files searched, 1 could not be read)");
         ends((0, 1), "09:17:12 (1 capture file could not be read)");
+        let search = Some(Search { segments: 1, excluded: 2, ..Search::default() });
+        let window = ("a".to_owned(), "b".to_owned());
+        let text = Outcome::NoMatch { filter: "tcp".to_owned(), window, search }.text(&links("h"));
+        assert!(text.ends_with(" (3 capture files searched)"), "{text}");
     }
 
     #[test]

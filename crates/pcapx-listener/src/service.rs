@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! SIGTERM ─► no new requests ─ running jobs ─► drain_timeout ─► jobs cancelled ─ answers ─ clean-up ─► exit 0
+//!         └► indexing ends at once
 //! ```
 //!
 //! A job that the client has left is waited for like any other.
@@ -20,9 +21,11 @@ use rustix::fs::Mode;
 use tokio::time;
 
 use crate::evidence::EvidenceFolder;
-use crate::extractor::{Choice, ChoiceError};
+use crate::extractor::{Choice, ChoiceError, Recording};
 use crate::gate::Gates;
+use crate::indexer::{self, Indexer};
 use crate::job::Jobs;
+use crate::timeline::Timeline;
 
 /// Files and folders that this process and its children make are never for everybody.
 const UMASK: u32 = 0o027;
@@ -69,20 +72,30 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     if let Err(error) = fs::read_dir(&config.timeline_dir) {
         log::warn!("timeline_dir: {}: {error}", config.timeline_dir.display());
     }
+    let (timeline, place) =
+        (Arc::new(Timeline::new(vec![config.timeline_dir.clone()])), indexer::place(config));
+    let indexer = if choice.is_builtin() && config.background_indexing {
+        log::info!("indexing: {}", indexer::describe(&place));
+        Some(Indexer::start(Arc::clone(&timeline), config.timeline_dir.clone(), place.clone())?)
+    } else {
+        None
+    };
+    let handle = indexer.as_ref().map(Indexer::handle);
     let zone = LocalZone::system();
-    let extractor = choice.build(config, &zone, Arc::new(evidence));
+    let recording = Recording { timeline, place, indexer: handle.clone() };
+    let extractor = choice.build(config, &zone, Arc::new(evidence), recording);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(config.max_concurrent_extractions.get() + SPARE_BLOCKING_THREADS)
         .build()?;
-    let served = runtime.block_on(serve(config, Jobs::new(config, zone, extractor)));
+    let served = runtime.block_on(serve(config, Jobs::new(config, zone, extractor), handle));
     // A job stuck in the kernel must not keep the process from ending.
     runtime.shutdown_timeout(Duration::ZERO);
     served
 }
 
-async fn serve(config: &Config, jobs: Arc<Jobs>) -> Result<(), StartError> {
+async fn serve(config: &Config, jobs: Arc<Jobs>, indexer: Option<indexer::Handle>) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
     let server = Server::bind(SocketAddr::new(config.bind, config.listen_port), Limits::default())?;
     log::info!(
@@ -93,7 +106,8 @@ async fn serve(config: &Config, jobs: Arc<Jobs>) -> Result<(), StartError> {
     );
     server.announce("pcapx-listener");
 
-    let canceller = tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), stop.clone(), config.drain_timeout));
+    let canceller =
+        tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), indexer, stop.clone(), config.drain_timeout));
     let gates = Gates::new(config, server.local_addr().port(), Arc::clone(&jobs));
     let drained = server.run(gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
     if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {
@@ -104,9 +118,12 @@ async fn serve(config: &Config, jobs: Arc<Jobs>) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Asks jobs to end when the drain time is over, or at once when somebody insists.
-async fn cancel_late_jobs(jobs: Arc<Jobs>, stop: Stop, drain: Duration) {
+/// Asks jobs to end when the drain time is over, or at once when somebody insists. Nobody waits for indexing: it ends first.
+async fn cancel_late_jobs(jobs: Arc<Jobs>, indexer: Option<indexer::Handle>, stop: Stop, drain: Duration) {
     stop.requested().await;
+    if let Some(indexer) = indexer {
+        indexer.stop();
+    }
     tokio::select! {
         () = time::sleep(drain) => {}
         () = stop.aborted() => {}

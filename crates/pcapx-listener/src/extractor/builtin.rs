@@ -1,14 +1,15 @@
 //! The built-in extractor: a query of the timeline on a blocking thread.
 
 use std::collections::HashSet;
+use std::mem::{self, Discriminant};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pcapx_http::LogValue;
-use pcapx_timeline::catalog::Catalog;
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::extract::{ExtractError, Extraction};
+use pcapx_timeline::index::IndexPlace;
 use pcapx_timeline::warning::{Warning, WarningKind};
 use tokio::task::JoinError;
 use tokio::time;
@@ -16,6 +17,8 @@ use tokio::time;
 use super::{Cut, CutError, Haul, Search};
 use crate::cancel::Cancel;
 use crate::evidence::EvidenceFolder;
+use crate::indexer;
+use crate::timeline::Timeline;
 
 /// Warnings of one extraction that are logged one by one; a folder of foreign files would give thousands.
 const LOGGED_WARNINGS: usize = 8;
@@ -27,27 +30,41 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Bytes of a warning that reach the log: a path and a sentence.
 const WARNING_BOUND_BYTES: usize = 500;
 
+/// What jobs search.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording {
+    /// The rolling capture; what one job learns of it serves the next.
+    pub(crate) timeline: Arc<Timeline>,
+    /// Where its indexes stand.
+    pub(crate) place: IndexPlace,
+    /// Who repairs them.
+    pub(crate) indexer: Option<indexer::Handle>,
+}
+
 /// Our own extractor.
 #[derive(Debug)]
 pub(crate) struct Builtin {
-    /// The rolling capture.
-    pub(super) timeline: PathBuf,
+    /// What is searched.
+    pub(super) recording: Recording,
     /// How long one extraction may take.
     pub(super) limit: Duration,
     /// Where the file goes.
     pub(super) evidence: Arc<EvidenceFolder>,
-    /// Files that are no captures and that the log has named already.
-    pub(super) named: Arc<Mutex<HashSet<PathBuf>>>,
+    /// What the log has told already and would otherwise tell for every alert.
+    pub(super) named: Arc<Mutex<Named>>,
 }
+
+/// Files and what was the matter with them.
+type Named = HashSet<(PathBuf, Discriminant<WarningKind>)>;
 
 impl Builtin {
     /// Queries the timeline for `cut`; the file is published by the query itself.
     pub(super) async fn cut(&self, cut: &Cut, mut cancel: Cancel) -> Result<Haul, CutError> {
         let deadline = Instant::now() + self.limit;
         let token = CancelToken::with_deadline(deadline);
-        let (timeline, output) = (self.timeline.clone(), self.evidence.path(&format!("{}.pcap", cut.stem)));
+        let (recording, output) = (self.recording.clone(), self.evidence.path(&format!("{}.pcap", cut.stem)));
         let (cut, asked, named) = (cut.clone(), token.clone(), Arc::clone(&self.named));
-        let mut query = tokio::task::spawn_blocking(move || search(&timeline, &cut, asked, &output, &named));
+        let mut query = tokio::task::spawn_blocking(move || search(&recording, &cut, asked, &output, &named));
         let early = tokio::select! {
             biased;
             ended = &mut query => return result_of(ended),
@@ -65,21 +82,26 @@ fn result_of(ended: Result<Result<Haul, CutError>, JoinError>) -> Result<Haul, C
 }
 
 fn search(
-    timeline: &Path,
+    recording: &Recording,
     cut: &Cut,
     token: CancelToken,
     output: &Path,
-    named: &Mutex<HashSet<PathBuf>>,
+    named: &Mutex<Named>,
 ) -> Result<Haul, CutError> {
-    let catalog = Catalog::open(&[timeline]).map_err(|error| CutError::Failed(error.to_string()))?;
+    let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
+    let query = catalog.query(Some(cut.filter.clone()), cut.window);
     let extraction =
-        catalog.query(Some(cut.filter.clone()), cut.window).cancel(token).write_to(output).map_err(
-            |error| match error {
+        query.indexes(Some(recording.place.clone())).cancel(token).write_to(output).map_err(|error| {
+            match error {
                 ExtractError::Cancelled => CutError::Cancelled,
                 ExtractError::DeadlinePassed => CutError::TimedOut,
                 error => CutError::Failed(error.to_string()),
-            },
-        )?;
+            }
+        })?;
+    if let Some(indexer) = &recording.indexer {
+        let is_unused = |warning: &&Warning| matches!(warning.kind, WarningKind::IndexNotUsed(_));
+        indexer.suspect(extraction.warnings.iter().filter(is_unused).map(|warning| warning.path.clone()));
+    }
     log_warnings(&cut.request, &extraction.warnings, named);
     Ok(haul(&extraction))
 }
@@ -94,6 +116,7 @@ fn haul(extraction: &Extraction) -> Haul {
         packets: Some(counts.packets_matched),
         search: Some(Search {
             segments: counts.segments,
+            excluded: counts.segments_excluded,
             unread: extraction.warnings.iter().filter(|w| w.kind.may_hide_packets()).count() as u64,
             scanned: counts.packets_scanned,
             in_window: counts.packets_in_window,
@@ -101,15 +124,19 @@ fn haul(extraction: &Extraction) -> Haul {
     }
 }
 
-/// Logs what the query met. A file that is no capture stays one, so it is named once and not for every alert.
-fn log_warnings(request: &str, warnings: &[Warning], named: &Mutex<HashSet<PathBuf>>) {
+/// Logs what the query met. What lasts – a file that is no capture stays one – is told once and not for every alert.
+fn log_warnings(request: &str, warnings: &[Warning], named: &Mutex<Named>) {
     let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
     let mut is_news = |warning: &&Warning| {
         let is_lasting = matches!(
             warning.kind,
-            WarningKind::NotSearched(_) | WarningKind::Unsupported(_) | WarningKind::DanglingLink
+            WarningKind::NotSearched(_)
+                | WarningKind::Unsupported(_)
+                | WarningKind::DanglingLink
+                | WarningKind::IndexNotUsed(_)
         );
-        !is_lasting || (named.len() < REMEMBERED_FILES && named.insert(warning.path.clone()))
+        let name = || (warning.path.clone(), mem::discriminant(&warning.kind));
+        !is_lasting || (named.len() < REMEMBERED_FILES && named.insert(name()))
     };
     let warnings: Vec<_> = warnings.iter().filter(|warning| is_news(warning)).collect();
     for warning in warnings.iter().take(LOGGED_WARNINGS) {

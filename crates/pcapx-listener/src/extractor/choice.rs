@@ -13,7 +13,7 @@ use pcapx_core::config::{Config, ExtractorChoice};
 use pcapx_core::local::LocalZone;
 
 use super::Extractor;
-use super::builtin::Builtin;
+use super::builtin::{Builtin, Recording};
 use super::npcapextract::{self, Npcapextract};
 use crate::evidence::EvidenceFolder;
 
@@ -56,14 +56,25 @@ impl Choice {
         })
     }
 
+    /// Whether it is our own extractor, which makes use of our indexes.
+    pub(crate) const fn is_builtin(&self) -> bool {
+        self.program.is_none()
+    }
+
     /// The extractor that was chosen.
-    pub(crate) fn build(self, config: &Config, zone: &LocalZone, evidence: Arc<EvidenceFolder>) -> Extractor {
-        let (timeline, limit) = (config.timeline_dir.clone(), config.extractor_timeout);
+    pub(crate) fn build(
+        self,
+        config: &Config,
+        zone: &LocalZone,
+        evidence: Arc<EvidenceFolder>,
+        recording: Recording,
+    ) -> Extractor {
+        let limit = config.extractor_timeout;
         match self.program {
-            None => Extractor::Builtin(Builtin { timeline, limit, evidence, named: Arc::default() }),
+            None => Extractor::Builtin(Builtin { recording, limit, evidence, named: Arc::default() }),
             Some(program) => Extractor::Npcapextract(Npcapextract {
                 program,
-                timeline,
+                timeline: config.timeline_dir.clone(),
                 limit,
                 zone: zone.clone(),
                 evidence,

@@ -17,6 +17,7 @@ mod npcapextract;
 use pcapx_core::filter::Expr;
 use pcapx_core::window::Window;
 
+pub(crate) use builtin::Recording;
 pub(crate) use choice::{Choice, ChoiceError};
 
 use self::builtin::Builtin;
@@ -55,11 +56,13 @@ pub(crate) struct Haul {
 pub(crate) struct Search {
     /// Capture files searched.
     pub(crate) segments: u64,
+    /// Capture files of the window whose indexes tell that no packet matches.
+    pub(crate) excluded: u64,
     /// Capture files that could not be read, or not to their end.
     pub(crate) unread: u64,
-    /// Packets looked at.
+    /// Packets looked at: of files with indexes those near a match, of others all.
     pub(crate) scanned: u64,
-    /// Packets in the window.
+    /// Those of them that are in the window.
     pub(crate) in_window: u64,
 }
 

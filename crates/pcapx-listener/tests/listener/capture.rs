@@ -109,7 +109,7 @@ fn an_empty_answer_says_why() {
     let tail = "2025-02-09 11:03:20 and 2025-02-09 11:20:00 (2 capture files searched, 1 could not be read)";
     assert_result(&found, &text(tail));
     let line = service.wait_for_log(|line| line.contains(" unread=1 "));
-    assert!(line.contains(" segments=2 unread=1 scanned=82 in_window="), "{line}");
+    assert!(line.contains(" segments=2 excluded=0 unread=1 scanned=82 in_window="), "{line}");
     assert!(evidence(&site).is_empty());
 }
 

@@ -4,6 +4,7 @@ mod capture;
 mod external;
 mod fake;
 mod gates;
+mod indexing;
 mod load;
 mod start;
 mod stop;
