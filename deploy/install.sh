@@ -15,7 +15,7 @@ installs the newer binaries and keeps the configuration. Build first: cargo buil
                    one from DIR/usr/share/pcapx
   --bin-dir DIR    where the built binaries are (default: release/ in $CARGO_TARGET_DIR, else in target/ here)
   --npcapextract   also make /usr/bin/npcapextract a link to pcapx-extract, unless that name is taken
-  --uninstall      remove what was installed; captures, evidence, configuration and the account stay
+  --uninstall      remove what was installed, and the indexes; captures, evidence, configuration and the account stay
 TEXT
 }
 
@@ -61,7 +61,8 @@ if [ "$action" = uninstall ]; then
     for binary in $binaries; do rm -f "$root/usr/bin/$binary"; done
     if [ "$(readlink "$root/usr/bin/npcapextract" 2>/dev/null)" = pcapx-extract ]; then rm "$root/usr/bin/npcapextract"; fi
     rm -f "$root/usr/lib/sysusers.d/pcapx.conf" "$root/usr/lib/tmpfiles.d/pcapx.conf"
-    rm -rf "$root/usr/share/pcapx"
+    rm -rf "$root/usr/share/pcapx" "$root/var/lib/pcapx/index"
+    if [ -d "$root/var/lib/pcapx" ]; then rmdir "$root/var/lib/pcapx" || true; fi
     if systemd_runs; then systemctl daemon-reload; fi
     echo "pcapx is removed. Left alone: $root/etc/pcapx, captures and evidence in $root/storage, account and groups."
     exit 0
