@@ -40,7 +40,7 @@ pub mod query;
 pub mod segment;
 pub mod warning;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Timeline};
 pub use control::{CancelToken, Progress};
 pub use extract::{ExtractError, Extraction};
 pub use query::{Limits, Query};

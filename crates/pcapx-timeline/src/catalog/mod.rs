@@ -6,12 +6,27 @@
 //!
 //! Listing opens no file. Which of them can hold packets of a window is found out for each query by
 //! `probe`, from the packets themselves.
+//!
+//! Who asks more than once keeps a [`Timeline`]: it hands out a catalog as it is now, at the price of what has changed.
+//!
+//! ```text
+//! Timeline ─► memory ─► plan: which folders ─► folder: which files ─► changed? ─► walk ─► Catalog (a snapshot)
+//!             (disk)                                                              resolve: links
+//! ```
 
-mod discover;
+mod disk;
+mod folder;
+mod memory;
+mod plan;
 pub(crate) mod probe;
+mod resolve;
+mod segment;
+mod timeline;
+mod walk;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::query::Query;
 use crate::warning::Warning;
@@ -19,51 +34,15 @@ use pcapx_core::filter::Expr;
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
+pub use disk::Looks;
+pub use segment::Segment;
+pub use timeline::Timeline;
+
 /// The segments found below some folders at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
-    segments: Vec<Segment>,
+    segments: Vec<Arc<Segment>>,
     warnings: Vec<Warning>,
-}
-
-/// One capture file, as the file system describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// The first path by which it was found.
-    pub path: PathBuf,
-    /// The file itself: its path without links.
-    pub file: PathBuf,
-    /// Which of the catalog's folders it was found in.
-    pub root: usize,
-    /// Device and inode.
-    pub file_id: (u64, u64),
-    /// Length in bytes when it was listed.
-    pub len: u64,
-    /// When it was written last.
-    pub modified: Timestamp,
-    /// Whether its name says that it is being written (`….tmp`).
-    pub is_open: bool,
-    /// The time that its name tells, where it is n2disk's `<seconds>.<microseconds>.pcap`.
-    pub named_time: Option<Timestamp>,
-}
-
-impl Segment {
-    pub(crate) fn span(&self) -> Result<probe::Span, crate::segment::SegmentError> {
-        probe::span(self, crate::segment::SegmentReader::open(&self.path)?)
-    }
-
-    pub(crate) fn known_span(&self) -> Option<probe::Span> {
-        None
-    }
-
-    pub(crate) fn set_span(&self, _: probe::Span) {}
-
-    pub(crate) fn is_state_of(&self, file: &std::fs::File) -> bool {
-        file.metadata().is_ok_and(|m| {
-            crate::index::Identity::of(&m)
-                == crate::index::Identity { len: self.len, modified: self.modified, inode: self.file_id.1 }
-        })
-    }
 }
 
 /// Why a timeline cannot be opened at all.
@@ -84,15 +63,13 @@ impl Catalog {
     /// Lists the capture files below `roots`; a root may be a single file. What is unreadable further down is a
     /// [warning](Self::warnings), not an error.
     pub fn open<P: Into<PathBuf> + Clone>(roots: &[P]) -> Result<Self, TimelineError> {
-        let mut found = discover::Discovery::default();
-        for (number, root) in roots.iter().enumerate() {
-            found.add_root(number, root.clone().into())?;
-        }
-        Ok(Self { segments: found.segments, warnings: found.warnings })
+        let roots: Vec<PathBuf> = roots.iter().cloned().map(Into::into).collect();
+        let catalog = memory::Memory::default().refresh(&roots, Timestamp::now())?;
+        Ok(Arc::unwrap_or_clone(catalog))
     }
 
     /// The segments, in the order of their paths within each root.
-    pub fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
     }
 

@@ -1,0 +1,259 @@
+//! One capture file, and what has been learned of its packets.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::disk::Stat;
+use super::probe::{self, Span};
+use crate::segment::{SegmentError, SegmentReader};
+use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
+
+/// One capture file, as the file system describes it.
+///
+/// A segment is this file in this state: of a file that has another inode, length or time of writing, a
+/// [`Timeline`](super::Timeline) makes a new segment. What is learned of its packets is therefore kept with it, and
+/// serves all queries that share it.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// The first path by which it was found.
+    pub path: PathBuf,
+    /// The file itself: its path without links.
+    pub file: PathBuf,
+    /// Which of the catalog's folders it was found in.
+    pub root: usize,
+    /// Device and inode.
+    pub file_id: (u64, u64),
+    /// Length in bytes when it was listed.
+    pub len: u64,
+    /// When it was written last.
+    pub modified: Timestamp,
+    /// Whether its name says that it is being written (`….tmp`).
+    pub is_open: bool,
+    /// The time that its name tells, where it is n2disk's `<seconds>.<microseconds>.pcap`.
+    pub named_time: Option<Timestamp>,
+    /// Of the packets, once somebody has looked.
+    span: OnceLock<Span>,
+}
+
+/// What the file system tells of two segments is the same; what was learned of their packets does not count.
+impl PartialEq for Segment {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.file, self.root) == (&other.path, &other.file, other.root)
+            && (self.file_id, self.len, self.modified) == (other.file_id, other.len, other.modified)
+    }
+}
+
+impl Eq for Segment {}
+
+impl Segment {
+    pub(super) fn new(root: usize, path: PathBuf, file: PathBuf, stat: &Stat) -> Self {
+        let name = path.file_name().unwrap_or_default();
+        Self {
+            root,
+            file,
+            file_id: stat.id,
+            len: stat.len,
+            modified: stat.modified,
+            is_open: is_open(name),
+            named_time: named_time(name.as_bytes()),
+            span: OnceLock::new(),
+            path,
+        }
+    }
+
+    /// The same file after it was written to.
+    pub(super) fn rewritten(&self, stat: &Stat) -> Self {
+        Self {
+            len: stat.len,
+            modified: stat.modified,
+            span: OnceLock::new(),
+            path: self.path.clone(),
+            file: self.file.clone(),
+            ..*self
+        }
+    }
+
+    /// Takes over what was learned of the same file in the same state by another path.
+    pub(super) fn learn_from(&self, other: &Self) {
+        if let Some(span) = other.known_span().filter(|_| self.is_open == other.is_open) {
+            self.set_span(span);
+        }
+    }
+
+    /// Whether this segment was found by this path, and lies there.
+    pub(super) fn is_at(&self, root: usize, path: Parts<'_>, file: Parts<'_>) -> bool {
+        self.root == root && path.make(&self.path) && file.make(&self.file)
+    }
+
+    /// The span of its packets: as it was learned before, or from the file.
+    pub(crate) fn span(&self) -> Result<Span, SegmentError> {
+        if let Some(span) = self.known_span() {
+            return Ok(span);
+        }
+        let file = File::open(&self.path)?;
+        let is_listed_state = self.is_state_of(&file);
+        let span = probe::span(self, SegmentReader::new(file)?)?;
+        if is_listed_state {
+            self.set_span(span);
+        }
+        Ok(span)
+    }
+
+    /// The span of its packets, if it has been learned.
+    pub(crate) fn known_span(&self) -> Option<Span> {
+        self.span.get().copied()
+    }
+
+    /// Keeps the span of the packets of exactly this file in this state. A span whose end is open is not kept: the next
+    /// query has to look again.
+    pub(crate) fn set_span(&self, span: Span) {
+        if !matches!(span, Span::Packets { last: None, .. }) {
+            // Who came first has learned the same.
+            let _ = self.span.set(span);
+        }
+    }
+
+    /// Whether the open `file` is this segment's, and as it was when it was listed.
+    pub(crate) fn is_state_of(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|m| {
+            let modified = m.mtime().saturating_mul(NANOS_PER_SEC).saturating_add(m.mtime_nsec());
+            ((m.dev(), m.ino()), m.len(), modified) == (self.file_id, self.len, self.modified.as_nanos())
+        })
+    }
+}
+
+/// A path that is not put together yet: comparing needs no memory.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'p> {
+    pub(super) folder: &'p Path,
+    pub(super) name: &'p OsStr,
+}
+
+impl<'p> Parts<'p> {
+    pub(super) fn of(path: &'p Path) -> Self {
+        Self { folder: path.parent().unwrap_or(path), name: path.file_name().unwrap_or_default() }
+    }
+
+    pub(super) fn join(self) -> PathBuf {
+        self.folder.join(self.name)
+    }
+
+    fn make(self, path: &Path) -> bool {
+        let (folder, path) = (self.folder.as_os_str().as_bytes(), path.as_os_str().as_bytes());
+        // As joining does: nothing comes between where there is nothing before, or a slash already.
+        let slash: &[u8] = if folder.is_empty() || folder.ends_with(b"/") { b"" } else { b"/" };
+        let above = path.strip_suffix(self.name.as_bytes()).and_then(|above| above.strip_suffix(slash));
+        above == Some(folder)
+    }
+}
+
+/// Whether a name says that its file is being written.
+pub(super) fn is_open(name: &OsStr) -> bool {
+    name.as_bytes().ends_with(b".tmp")
+}
+
+/// The time in a name like `1772356272.123456.pcap`, also with `.tmp` behind.
+fn named_time(name: &[u8]) -> Option<Timestamp> {
+    let name = std::str::from_utf8(name).ok()?;
+    let name = name.strip_suffix(".tmp").unwrap_or(name);
+    let (secs, micros) = name.strip_suffix(".pcap")?.split_once('.')?;
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if !digits(secs) || !digits(micros) || micros.len() > 6 {
+        return None;
+    }
+    let nanos = micros.parse::<i64>().ok()? * 10_i64.pow(9 - micros.len() as u32);
+    Some(Timestamp::from_nanos(secs.parse::<i64>().ok()?.checked_mul(NANOS_PER_SEC)?.checked_add(nanos)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::Timeline;
+    use pcapx_testkit::capture::{Packet, Pcap};
+
+    #[test]
+    fn a_name_tells_a_time_only_in_n2disks_form() {
+        let at = |n| Some(Timestamp::from_nanos(n));
+        assert_eq!(named_time(b"1591118759.507696.pcap"), at(1_591_118_759_507_696_000));
+        assert_eq!(named_time(b"1591118759.5.pcap.tmp"), at(1_591_118_759_500_000_000));
+        for other in [
+            &b"1591118759.pcap"[..],
+            b"x.507696.pcap",
+            b"1591118759.507696.pcapng",
+            b"-1.5.pcap",
+            b"1.+5.pcap",
+        ] {
+            assert_eq!(named_time(other), None);
+        }
+        assert_eq!(named_time(b"99999999999999999999.1.pcap"), None);
+        assert_eq!(named_time(b"9999999999999999.1.pcap"), None);
+    }
+
+    fn only(timeline: &Timeline) -> Arc<Segment> {
+        let catalog = timeline.catalog().unwrap();
+        let [segment] = catalog.segments() else { panic!("{catalog:?}") };
+        Arc::clone(segment)
+    }
+
+    #[test]
+    fn what_was_learned_of_a_file_is_known_until_the_file_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, timeline) = (dir.path().join("x.pcap"), Timeline::new([dir.path()]));
+        let packet = |secs| Packet::new(Timestamp::from_secs(secs), vec![0; 60]);
+        let span = |first, last| Span::Packets {
+            first: Timestamp::from_secs(first),
+            last: Some(Timestamp::from_secs(last)),
+        };
+        Pcap::new().write(&path, &[packet(1), packet(2)]);
+        assert_eq!(only(&timeline).known_span(), None);
+        assert_eq!(only(&timeline).span().unwrap(), span(1, 2));
+        assert_eq!(only(&timeline).known_span(), Some(span(1, 2)));
+        let before = only(&timeline);
+        Pcap::new().write(&path, &[packet(1), packet(2), packet(3)]);
+        assert_eq!(before.span().unwrap(), span(1, 2), "a snapshot stays as it is");
+        assert_eq!(only(&timeline).known_span(), None);
+        assert_eq!(only(&timeline).span().unwrap(), span(1, 3));
+    }
+
+    #[test]
+    fn what_may_go_on_is_not_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, timeline) = (dir.path().join("x.pcap.tmp"), Timeline::new([dir.path()]));
+        let packet = Packet::new(Timestamp::from_secs(1), vec![0; 60]);
+        Pcap::new().write(&path, &[packet]);
+        let first = Timestamp::from_secs(1);
+        assert_eq!(only(&timeline).span().unwrap(), Span::Packets { first, last: None });
+        assert_eq!(only(&timeline).known_span(), None);
+    }
+
+    #[test]
+    fn a_file_that_has_changed_since_it_was_listed_teaches_nothing_of_the_listed_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, timeline) = (dir.path().join("x.pcap"), Timeline::new([dir.path()]));
+        Pcap::new().write(&path, &[]);
+        let listed = only(&timeline);
+        Pcap::new().write(&path, &[Packet::new(Timestamp::from_secs(1), vec![0; 60])]);
+        assert_ne!(listed.span().unwrap(), Span::Empty);
+        assert_eq!(listed.known_span(), None);
+    }
+
+    #[test]
+    fn parts_make_the_path_that_they_join_to() {
+        for (folder, name, path) in
+            [("/a/b", "c", "/a/b/c"), ("/", "c", "/c"), ("a/", "c", "a/c"), ("", "c", "c")]
+        {
+            let parts = Parts { folder: Path::new(folder), name: OsStr::new(name) };
+            assert_eq!(parts.join(), Path::new(path));
+            assert!(parts.make(Path::new(path)), "{path}");
+            for other in ["/a/bc", "/a/b/cc", "/a/c", "b/c", "/b/c/c"] {
+                assert!(!parts.make(Path::new(other)), "{path} {other}");
+            }
+        }
+    }
+}
