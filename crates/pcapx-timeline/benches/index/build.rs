@@ -1,0 +1,122 @@
+//! What building indexes takes, and how large they are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use pcapx_testkit::bench::{Cost, median, peak_kib, say, segments};
+use pcapx_timeline::CancelToken;
+use pcapx_timeline::index::{IndexError, IndexPlace, index_segment};
+
+use crate::mb;
+
+/// The first argument of a process that builds.
+pub(super) const ARGUMENT: &str = "--build";
+
+/// What stands above the columns.
+const HEAD: &str = "trace               segments   packets        MB  index MB       %   Mpackets/s    GB/s   CPU s  peak MiB";
+/// Turns that count; one more comes before them.
+const TURNS: usize = 5;
+
+/// What such a process tells.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answer {
+    segments: u64,
+    packets: u64,
+    bytes: u64,
+    index_bytes: u64,
+    took: Duration,
+    peak_kib: u64,
+}
+
+/// Prints a row for each named list of capture files.
+pub(super) fn print(traces: &[(&str, Vec<PathBuf>)]) {
+    println!("\n== building indexes, one thread, from the page cache; medians of {TURNS}\n\n{HEAD}");
+    for (name, files) in traces {
+        let mut turns = Vec::new();
+        for turn in 0..=TURNS {
+            say(&format!("building {name}: turn {turn} of {TURNS}"));
+            let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for indexes");
+            let list = place.path().join("files");
+            let lines: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+            std::fs::write(&list, lines.join("\n")).expect("the list of files is written");
+            let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+            let (cost, text) = Cost::of(command.arg(ARGUMENT).arg(&list).arg(place.path()));
+            turns.push((cost.cpu, Answer::read(&text)));
+        }
+        say("");
+        let counted = &turns[1..];
+        let took = median(counted.iter().map(|(_, answer)| answer.took)).as_secs_f64();
+        let cpu = median(counted.iter().map(|(cpu, _)| *cpu)).as_secs_f64();
+        let peak_kib = counted.iter().map(|(_, answer)| answer.peak_kib).max().unwrap_or_default();
+        let Answer { segments, packets, bytes, index_bytes, .. } = counted[0].1;
+        println!(
+            "{name:<18}{segments:>10}{packets:>10}{:>10}{:>10}{:>8.3}{:>13.2}{:>8.2}{cpu:>8.2}{:>10.1}",
+            mb(bytes),
+            mb(index_bytes),
+            index_bytes as f64 * 100.0 / bytes as f64,
+            packets as f64 / 1e6 / took,
+            bytes as f64 / 1e9 / took,
+            peak_kib as f64 / 1024.0,
+        );
+    }
+}
+
+/// Builds the indexes of the files listed in `args`, below the folder there, and prints what it took.
+pub(super) fn answer(args: &[String]) {
+    let [list, folder] = args else { panic!("a list of files and a folder") };
+    let (place, token) = (IndexPlace::below(folder), CancelToken::new());
+    let mut all = Answer::default();
+    for file in std::fs::read_to_string(list).expect("a list of files").lines() {
+        match index_segment(Path::new(file), &place, &token, |_| ()) {
+            Ok(built) => {
+                all.segments += 1;
+                all.packets += built.summary.packets;
+                all.bytes += built.segment_bytes;
+                all.index_bytes += built.index_bytes;
+                all.took += built.took;
+            }
+            // A folder of captures from outside may hold what no reader takes.
+            Err(IndexError::Segment(_)) => {}
+            Err(e) => panic!("{file}: {e}"),
+        }
+    }
+    let micros = all.took.as_micros() as u64;
+    let told = [all.segments, all.packets, all.bytes, all.index_bytes, micros, peak_kib()];
+    println!("{}", told.map(|number| number.to_string()).join(" "));
+}
+
+impl Answer {
+    fn read(text: &str) -> Self {
+        let mut numbers = text.split_whitespace().map(|number| number.parse().expect("a number"));
+        let mut next = || numbers.next().expect("six numbers");
+        Self {
+            segments: next(),
+            packets: next(),
+            bytes: next(),
+            index_bytes: next(),
+            took: Duration::from_micros(next()),
+            peak_kib: next(),
+        }
+    }
+}
+
+/// Builds the indexes of a trace beside its segments anew: what was built before may be of another make.
+pub(super) fn beside(trace: &Path) {
+    let files = segments(trace);
+    for (number, file) in files.iter().enumerate() {
+        say(&format!("indexing {number} of {}", files.len()));
+        index_segment(file, &IndexPlace::beside(), &CancelToken::new(), |_| ()).expect("an index");
+    }
+    say("");
+}
+
+/// The files of a folder of captures.
+pub(super) fn captures(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap" || extension == "pcapng"))
+        .collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,91 @@
+//! The same question to several programs, in turns.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use pcapx_testkit::bench::{Cost, count_packets, median, say};
+use pcapx_testkit::tool::Tool;
+
+use crate::asked::{Answer, Asked};
+
+/// Turns that count; one more comes before them.
+const TURNS: usize = 5;
+
+/// Who is asked.
+pub(super) enum Contestant<'a> {
+    Ours(Asked<'a>),
+    /// The files are told in a list, one a line.
+    Tcpdump {
+        tool: &'a Tool,
+        list: &'a Path,
+        filter: &'a str,
+    },
+}
+
+/// Medians of one contestant's turns.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) wall: Duration,
+    pub(super) cpu: Duration,
+    pub(super) packets: u64,
+    /// Only of us: of the last turn, but the steps are medians and the peak is the highest.
+    pub(super) answer: Answer,
+}
+
+/// Asks every contestant in each turn, and does `before` each time. The first turn does not count.
+pub(super) fn hold<const N: usize>(
+    name: &str,
+    contestants: &[Contestant<'_>; N],
+    before: impl Fn(),
+) -> [Outcome; N] {
+    let out = match std::env::var_os("PCAPX_BENCH_OUT") {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")),
+    };
+    let out = out.expect("a folder for the answers");
+    let mut turns: [Vec<Outcome>; N] = [const { Vec::new() }; N];
+    for turn in 0..=TURNS {
+        say(&format!("{name}: turn {turn} of {TURNS}"));
+        for (contestant, turns) in contestants.iter().zip(&mut turns) {
+            before();
+            let outcome = contestant.run(out.path());
+            if turn > 0 {
+                turns.push(outcome);
+            }
+        }
+    }
+    say("");
+    turns.map(|turns| {
+        let mut whole = turns.last().copied().unwrap_or_default();
+        whole.wall = median(turns.iter().map(|turn| turn.wall));
+        whole.cpu = median(turns.iter().map(|turn| turn.cpu));
+        whole.answer.steps =
+            std::array::from_fn(|step| median(turns.iter().map(|turn| turn.answer.steps[step])));
+        whole.answer.peak_kib = turns.iter().map(|turn| turn.answer.peak_kib).max().unwrap_or_default();
+        whole
+    })
+}
+
+impl Contestant<'_> {
+    fn run(&self, out: &Path) -> Outcome {
+        let file = out.join("answer.pcap");
+        let outcome = match self {
+            Self::Ours(asked) => {
+                let (Cost { wall, cpu }, text) = Cost::of(&mut asked.command(&file));
+                let answer = Answer::read(&text);
+                Outcome { wall, cpu, packets: answer.packets, answer }
+            }
+            Self::Tcpdump { tool, list, filter } => {
+                let mut command = tool.command();
+                // As root it would give its rights up and could not write here any more.
+                command.args(["-n", "-Z", "root", "-V"]).arg(list).arg("-w").arg(&file).arg(filter);
+                let (Cost { wall, cpu }, _) = Cost::of(&mut command);
+                Outcome { wall, cpu, packets: count_packets(&file), answer: Answer::default() }
+            }
+        };
+        // Ours is missing where nothing matched.
+        let _ = fs::remove_file(&file);
+        outcome
+    }
+}

@@ -1,0 +1,88 @@
+//! Whether an answer takes longer when the timeline is longer: the same twelve minutes of an hour, and of a month.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use pcapx_core::filter::parse;
+use pcapx_core::window::Window;
+use pcapx_testkit::bench::{Cost, median, peak_kib, say};
+use pcapx_testkit::trace::Needle;
+use pcapx_timeline::Catalog;
+
+use crate::{MONTH, ms, questions, sidecar};
+
+/// The first argument of a process that asks.
+pub(super) const ARGUMENT: &str = "--grow";
+
+/// What stands above the columns.
+const HEAD: [&str; 2] = [
+    "                     catalog   needle, 12 minutes     needle, all of time    miss, all of time   peak",
+    "timeline  segments      open       ask  with open       ask  with open      ask  with open        MiB",
+];
+/// Turns that count; one more comes before them.
+const TURNS: usize = 9;
+/// Names, and how many files of five minutes.
+const LENGTHS: [(&str, usize); 5] =
+    [("1 hour", 12), ("6 hours", 72), ("1 day", 288), ("7 days", 2016), ("30 days", 8640)];
+
+/// Prints a row for each length of a timeline around the middle of the month; `files` are all of the month.
+pub(super) fn print(files: &[PathBuf]) {
+    println!("\n== growth: milliseconds inside a process that has run already, medians of {TURNS}\n");
+    println!("{}", HEAD.join("\n"));
+    for (name, len) in LENGTHS {
+        say(name);
+        let len = len.min(files.len());
+        let from = (files.len() - len) / 2;
+        let timeline = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the timeline");
+        link(timeline.path(), &files[from..from + len]);
+        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+        let (_, text) = Cost::of(command.arg(ARGUMENT).arg(timeline.path()));
+        say("");
+        println!("{name:<9}{len:>9}{}", text.trim_end());
+    }
+}
+
+/// A timeline of hard links: the files and their indexes are the same ones, so the indexes hold.
+fn link(timeline: &Path, files: &[PathBuf]) {
+    for (number, files) in files.chunks(8).enumerate() {
+        let folder = timeline.join(number.to_string());
+        fs::create_dir(&folder).expect("a folder");
+        for path in files.iter().flat_map(|file| [file.clone(), sidecar(file)]) {
+            fs::hard_link(&path, folder.join(path.file_name().expect("a name"))).expect("a link");
+        }
+    }
+}
+
+/// Asks the timeline in `args` again and again, and prints its part of a row.
+pub(super) fn answer(args: &[String]) {
+    let [timeline] = args else { panic!("a timeline") };
+    let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for answers");
+    let out = out.path().join("answer.pcap");
+    let window = questions::window(MONTH / 2);
+    let asked = [(Needle::FILTER, window), (Needle::FILTER, Window::ALL), (questions::MISS, Window::ALL)];
+    let mut opened = Vec::new();
+    let mut row = String::new();
+    for (filter, window) in asked {
+        let (mut asking, mut all) = (Vec::new(), Vec::new());
+        for turn in 0..=TURNS {
+            let filter = parse(filter).expect("a filter");
+            let begun = Instant::now();
+            let catalog = Catalog::open(&[timeline]).expect("a timeline");
+            let open = begun.elapsed();
+            let extraction = catalog.query(Some(filter), window).write_to(&out).expect("an answer");
+            let took = begun.elapsed();
+            assert!(extraction.warnings.is_empty(), "{:?}", extraction.warnings);
+            assert_eq!(extraction.counts.segments_without_index, 0, "indexes are used");
+            if turn > 0 {
+                opened.push(open);
+                asking.push(took - open);
+                all.push(took);
+            }
+        }
+        let [asking, all] = [asking, all].map(|times: Vec<Duration>| ms(median(times)));
+        row += &format!("{asking:>10}{all:>11}");
+    }
+    println!("{:>10}{row}{:>11.1}", ms(median(opened)), peak_kib() as f64 / 1024.0);
+}

@@ -1,0 +1,135 @@
+//! What searching and indexing cost: ours against tcpdump over the same files, in the same run.
+//!
+//! ```text
+//! cargo bench -p pcapx-timeline --bench index [-- TABLE …]        warm, cold, scan, build, growth; else all of them
+//! ```
+//!
+//! | table | what |
+//! |---|---|
+//! | warm | each question to twelve minutes of an hour: ours with indexes, ours without, tcpdump; files in the page cache |
+//! | cold | the same, the page cache emptied of the trace before each question |
+//! | scan | each question to all of the hour, no indexes: ours with one thread and with all, tcpdump |
+//! | build | packets a second on one core, size in percent of the capture, memory; of the trace, floods, other captures |
+//! | growth | the needle and a miss, in a timeline of an hour to thirty days |
+//!
+//! Traces are generated once, from a fixed seed, below the target folder: an hour in twelve files
+//! (`PCAPX_BENCH_BYTES`, 4 GB), two floods (`PCAPX_BENCH_FLOOD_BYTES`, 1 GB each), a month in 8640 files
+//! (`PCAPX_BENCH_MONTH_BYTES`, 4 GB). Other captures are those of `PCAPX_CAPTURES`. Answers are written below the target
+//! folder, or to `PCAPX_BENCH_OUT`, for instance in memory.
+//!
+//! A program that is compared runs as a process of its own; all take turns, after one turn that does not count. Medians are
+//! shown, and the largest resident set. tcpdump does not wait for the disk; we make an answer durable before it appears under
+//! its name, and that costs most where everything matches. tcpdump knows no time: it answers with whole files.
+//!
+//! It prints, and never fails for being slow.
+
+mod asked;
+mod build;
+mod contest;
+mod growth;
+mod questions;
+mod scan;
+mod search;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pcapx_testkit::bench::{Shelf, segments, setting};
+use pcapx_testkit::tool;
+use pcapx_testkit::trace::{Mix, Trace};
+use pcapx_timeline::index::IndexPlace;
+
+const SEED: u64 = 1;
+const GIGABYTE: u64 = 1_000_000_000;
+const HOUR: Duration = Duration::from_secs(3600);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+/// As n2disk is shipped.
+const FILE_DURATION: Duration = Duration::from_secs(300);
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some(asked::ARGUMENT) => return asked::answer(&args[1..]),
+        Some(build::ARGUMENT) => return build::answer(&args[1..]),
+        Some(growth::ARGUMENT) => return growth::answer(&args[1..]),
+        _ => {}
+    }
+    // `cargo bench` says so; a test run only wants to see that this compiles.
+    if !args.iter().any(|arg| arg == "--bench") {
+        return;
+    }
+    let named: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    let is_wanted = |table: &str| named.is_empty() || named.iter().any(|name| *name == table);
+
+    let shelf = Shelf::new(env!("CARGO_TARGET_TMPDIR"));
+    let hour = Trace::new(SEED).bytes(setting("PCAPX_BENCH_BYTES", 4 * GIGABYTE)).duration(HOUR);
+    let hour = shelf.trace(&hour, FILE_DURATION);
+    let files = segments(&hour);
+    println!("{} files, {} MB; {} threads", files.len(), mb(bytes_of(&files)).trim(), threads());
+    let tables = ["warm", "cold", "scan"].map(is_wanted);
+    if tables.contains(&true)
+        && let Some(tcpdump) = tool::require("tcpdump")
+    {
+        build::beside(&hour);
+        let [warm, cold, scan] = tables;
+        for is_cold in [warm.then_some(false), cold.then_some(true)].into_iter().flatten() {
+            search::print(&tcpdump, &hour, &files, is_cold);
+        }
+        if scan {
+            scan::print(&tcpdump, &hour, &files);
+        }
+    }
+    let month = || {
+        let bytes = setting("PCAPX_BENCH_MONTH_BYTES", 4 * GIGABYTE);
+        shelf.trace(&Trace::new(SEED).bytes(bytes).duration(MONTH), FILE_DURATION)
+    };
+    if is_wanted("build") {
+        let flood = |mix| {
+            let bytes = setting("PCAPX_BENCH_FLOOD_BYTES", GIGABYTE);
+            let trace = Trace::new(SEED).mix(mix).bytes(bytes).duration(FILE_DURATION);
+            segments(&shelf.trace(&trace, FILE_DURATION))
+        };
+        let mut traces = vec![
+            ("an hour", files.clone()),
+            ("a month", segments(&month())),
+            ("flood, few flows", flood(Mix::Flood)),
+            ("flood of flows", flood(Mix::SynFlood)),
+        ];
+        traces.extend(tool::require_captures().map(|folder| ("other captures", build::captures(&folder))));
+        build::print(&traces);
+    }
+    if is_wanted("growth") {
+        build::beside(&month());
+        growth::print(&segments(&month()));
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Where the index of `file` stands.
+fn sidecar(file: &Path) -> PathBuf {
+    IndexPlace::beside().to_write(file)
+}
+
+fn bytes_of(files: &[PathBuf]) -> u64 {
+    files.iter().map(|path| fs::metadata(path).map_or(0, |file| file.len())).sum()
+}
+
+/// A number of bytes in megabytes.
+fn mb(bytes: u64) -> String {
+    format!("{:.2}", bytes as f64 / 1e6)
+}
+
+/// A time in milliseconds.
+fn ms(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64() * 1e3)
+}
+
+/// How many times faster `ours` is than `theirs`.
+fn ratio(theirs: Duration, ours: Duration) -> String {
+    let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
+    if ratio < 10.0 { format!("{ratio:.1}") } else { format!("{ratio:.0}") }
+}
