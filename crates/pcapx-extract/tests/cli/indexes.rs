@@ -22,9 +22,12 @@ fn sidecar(segment: &Path) -> PathBuf {
 fn count(folder: &Path, part: &str) -> usize {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     entries
-        .map(|entry| match entry.file_type().unwrap().is_dir() {
-            true => count(&entry.path(), part),
-            false => usize::from(entry.file_name().to_string_lossy().contains(part)),
+        .map(|entry| {
+            if entry.file_type().unwrap().is_dir() {
+                count(&entry.path(), part)
+            } else {
+                usize::from(entry.file_name().to_string_lossy().contains(part))
+            }
         })
         .sum()
 }

@@ -9,6 +9,7 @@ use pcapx_testkit::capture::{Packet, Pcap};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
 use pcapx_testkit::process::{PATIENCE, Service, Site, poll};
 
+use crate::fake::Fake;
 use crate::{ALERT, ALERT_FILE, LISTENER, assert_result, evidence, listener, post};
 
 /// The alert's time, seconds.
@@ -119,6 +120,16 @@ fn answers_are_the_same_before_and_after() {
     assert_eq!(ask(&service, &site), before);
     let line = service.wait_for_log(|line| line.contains(" outcome=no-match "));
     assert!(line.contains(" segments=0 excluded=2 unread=0 scanned=0 in_window=0 "), "{line}");
+}
+
+#[test]
+fn npcapextract_needs_no_index() {
+    let fake = Fake::new("echo packets > \"$output\"");
+    let file = record(&fake.site, "1.pcap", 300, 500);
+    let service = fake.listener();
+    assert_result(&post(service.address(), "/", ALERT), &format!("http://127.0.0.1:0/{ALERT_FILE}"));
+    assert!(!service.stop().stderr.contains(" indexing: "));
+    assert!(!sidecar(&file).exists());
 }
 
 #[test]

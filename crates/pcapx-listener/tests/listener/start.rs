@@ -73,18 +73,27 @@ fn check_says_what_it_found_and_changes_nothing() {
     let output = check(&site);
     assert_eq!(output.status.code(), Some(0));
     let told = text(&output.stdout);
-    let path = |name: &str| site.path().join(name).display().to_string();
+    let root = site.path().to_owned();
+    let path = |name: &str| root.join(name).display().to_string();
     for line in [
         format!("ok: configuration {}", path("config.json")),
         "ok: authentication off".to_owned(),
         format!("ok: timeline_dir {}, files: 0", path("timeline")),
         "ok: address 127.0.0.1:0".to_owned(),
         format!("ok: output_dir {} will be created", path("new/alerts")),
+        "ok: indexes stand beside the files".to_owned(),
     ] {
         assert!(told.lines().any(|told| told == line), "{line}\nin\n{told}");
     }
     assert!(told.contains("\nok: extractor builtin ("), "{told}");
     assert!(!output_dir.exists());
+
+    site.set("index_dir", path("config.json"));
+    let output = check(&site);
+    assert_eq!(output.status.code(), Some(0), "the service works without indexes");
+    let told = text(&output.stdout);
+    assert!(told.contains("\nwarning: indexes stand below ") && told.contains("; set index_dir"), "{told}");
+    site.unset("index_dir");
 
     fs::remove_dir(site.timeline_dir()).unwrap();
     let output = check(&site);
