@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use pcapx_core::window::Window;
 use pcapx_testkit::capture::{Packet, Pcap};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Udp};
 use pcapx_timeline::Catalog;
+use pcapx_timeline::catalog::Timeline;
 use pcapx_timeline::index::IndexPlace;
 use pcapx_timeline::warning::{Warning, WarningKind};
 
@@ -36,6 +38,8 @@ struct Rolling {
     deleted: AtomicU32,
     complete: AtomicU32,
     is_over: AtomicBool,
+    /// What half of the clients ask; the others list the folder each time.
+    timeline: Timeline,
 }
 
 impl Rolling {
@@ -88,7 +92,10 @@ impl Rolling {
         let (mut asked, mut gone) = (0, 0);
         while !self.is_over.load(Ordering::SeqCst) {
             let complete = self.complete.load(Ordering::SeqCst);
-            let catalog = Catalog::open(&[&self.folder]).unwrap();
+            let catalog = match client % 2 {
+                0 => self.timeline.catalog().unwrap(),
+                _ => Arc::new(Catalog::open(&[&self.folder]).unwrap()),
+            };
             let place = Some(IndexPlace::beside()).filter(|_| asked % 7 > 0);
             let answer = ask(&catalog, Some(&question), Window::ALL, place);
             let deleted = self.deleted.load(Ordering::SeqCst);
@@ -133,6 +140,7 @@ fn segments_can_go_while_queries_run() {
         deleted: AtomicU32::new(0),
         complete: AtomicU32::new(0),
         is_over: AtomicBool::new(false),
+        timeline: Timeline::new([folder.path()]),
     };
     (0..KEPT).for_each(|_| rolling.record());
     let (asked, gone) = thread::scope(|scope| {

@@ -1,11 +1,13 @@
 //! Segments with more flows, kinds and blocks than a part of an index takes.
 
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
-use pcapx_testkit::capture::{Packet, Pcap};
+use pcapx_testkit::capture::{Interface, Packet, Pcap, Pcapng};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp, Udp};
 use pcapx_timeline::index::{Identity, IndexReader};
 
@@ -107,6 +109,40 @@ fn kinds_beyond_the_limit_of_a_part_are_found() {
         assert_same(&with, &scanned(folder.path(), Some(&filter), Window::ALL), text);
         assert_eq!(with.extraction.counts.packets_matched, wanted, "{text}");
         assert!(with.extraction.counts.blocks_read < with.extraction.counts.blocks, "{text}");
+    }
+}
+
+/// What nobody reads costs no more than its head: the file is mostly a hole.
+#[test]
+fn places_beyond_four_gigabytes_are_found() {
+    const HOLE_BYTES: u32 = 3 << 30;
+    let folder = scratch();
+    let path = folder.path().join("wide.pcapng");
+    let mut file = File::create(&path).unwrap();
+    let head = Pcapng::little_endian().interface(Interface::new()).finish();
+    file.write_all(&head).unwrap();
+    for group in 0..3_usize {
+        let frames = flood(group as u32 * 1000..group as u32 * 1000 + 500).enumerate();
+        let packets = frames.fold(Pcapng::little_endian().interface(Interface::new()), |file, (n, frame)| {
+            file.packet(0, at(group * 1000 + n), &frame)
+        });
+        file.write_all(&packets.finish()[head.len()..]).unwrap();
+        let block = [0x0bad, HOLE_BYTES].map(u32::to_le_bytes);
+        file.write_all(block.as_flattened()).unwrap();
+        file.seek_relative(i64::from(HOLE_BYTES) - 12).unwrap();
+        file.write_all(&HOLE_BYTES.to_le_bytes()).unwrap();
+    }
+    drop(file);
+    index(&path).unwrap();
+    for (sender, wanted) in
+        [("10.0.0.0", 1), ("10.0.3.232", 1), ("10.0.7.208", 1), ("10.0.9.195", 1), ("10.0.9.196", 0)]
+    {
+        let filter = filter(&format!("host {sender} and tcp"));
+        let with = indexed(folder.path(), Some(&filter), Window::ALL);
+        assert_same(&with, &scanned(folder.path(), Some(&filter), Window::ALL), sender);
+        let counts = with.extraction.counts;
+        assert_eq!((counts.packets_matched, counts.segments_without_index), (wanted, 0), "{sender}");
+        assert!(counts.bytes_read < 2 << 20, "{sender}: {counts:?}");
     }
 }
 
