@@ -38,7 +38,7 @@ mod writer;
 
 pub use backlog::{Backlog, Todo};
 pub use build::{Built, index_segment};
-pub use builder::Builder;
+pub use builder::{Builder, Sealed};
 pub use error::IndexError;
 pub use place::{IndexPlace, SIDECAR_SUFFIX};
 pub use plan::Plan;

@@ -192,9 +192,9 @@ impl SegmentReader {
         self.ending = None;
     }
 
-    /// Place in the file of the record that comes next.
+    /// Place in the file behind the packet answered last: where the next record begins.
     #[inline]
-    pub(crate) fn next_offset(&self) -> u64 {
+    pub fn next_offset(&self) -> u64 {
         self.buffer.offset() + self.current.map_or(0, |record| record.whole_len)
     }
 
