@@ -24,7 +24,6 @@ mod outcome;
 mod query;
 mod refusal;
 mod service;
-mod timeline;
 mod usage;
 
 use std::process::ExitCode;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
 use pcapx_http::{BindError, Limits, Server, Stop};
+use pcapx_timeline::catalog::Timeline;
 use rustix::fs::Mode;
 use tokio::time;
 
@@ -25,7 +26,6 @@ use crate::extractor::{Choice, ChoiceError, Recording};
 use crate::gate::Gates;
 use crate::indexer::{self, Indexer};
 use crate::job::Jobs;
-use crate::timeline::Timeline;
 
 /// Files and folders that this process and its children make are never for everybody.
 const UMASK: u32 = 0o027;
@@ -72,11 +72,10 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     if let Err(error) = fs::read_dir(&config.timeline_dir) {
         log::warn!("timeline_dir: {}: {error}", config.timeline_dir.display());
     }
-    let (timeline, place) =
-        (Arc::new(Timeline::new(vec![config.timeline_dir.clone()])), indexer::place(config));
+    let (timeline, place) = (Arc::new(Timeline::new([&config.timeline_dir])), indexer::place(config));
     let indexer = if choice.is_builtin() && config.background_indexing {
         log::info!("indexing: {}", indexer::describe(&place));
-        Some(Indexer::start(Arc::clone(&timeline), config.timeline_dir.clone(), place.clone())?)
+        Some(Indexer::start(Arc::clone(&timeline), place.clone())?)
     } else {
         None
     };

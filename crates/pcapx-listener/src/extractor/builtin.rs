@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pcapx_http::LogValue;
+use pcapx_timeline::catalog::Timeline;
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::extract::{ExtractError, Extraction};
 use pcapx_timeline::index::IndexPlace;
@@ -18,7 +19,6 @@ use super::{Cut, CutError, Haul, Search};
 use crate::cancel::Cancel;
 use crate::evidence::EvidenceFolder;
 use crate::indexer;
-use crate::timeline::Timeline;
 
 /// Warnings of one extraction that are logged one by one; a folder of foreign files would give thousands.
 const LOGGED_WARNINGS: usize = 8;

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! No job waits for it. Only the worker reads capture files, and it gets the processor and the disk when nobody else wants
-//! them; for that very reason it holds no lock that a job takes – the timeline's is the lookout's business. Work that a stop
-//! interrupts leaves nothing behind; what a crash leaves is taken over or swept later.
+//! them; for that very reason it holds no lock that a job takes. The timeline's is the lookout's business, whose looks keep
+//! the timeline fresh for jobs, besides. Work that a stop interrupts leaves nothing behind; what a crash leaves is taken
+//! over or swept later.
 
 mod idle;
 mod ledger;
@@ -22,11 +23,9 @@ use std::thread;
 use std::time::Duration;
 
 use pcapx_core::config::Config;
-use pcapx_timeline::catalog::Catalog;
+use pcapx_timeline::catalog::{Catalog, Timeline};
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::index::IndexPlace;
-
-use crate::timeline::Timeline;
 
 use worker::Worker;
 
@@ -93,16 +92,16 @@ struct Papers {
 
 impl Indexer {
     /// Begins to index `timeline` into `place`.
-    pub(crate) fn start(timeline: Arc<Timeline>, root: PathBuf, place: IndexPlace) -> io::Result<Self> {
+    pub(crate) fn start(timeline: Arc<Timeline>, place: IndexPlace) -> io::Result<Self> {
         let handle = Handle::default();
         // From here on, an error ends what has been started.
         let indexer = Self { handle: handle.clone() };
-        let lookout = handle.clone();
+        let (lookout, roots) = (handle.clone(), timeline.roots().to_vec());
         handle.spawn("pcapx-lookout", move || lookout.look_out(&timeline))?;
         let worker = handle.clone();
         handle.spawn("pcapx-indexer", move || {
             idle::enter();
-            Worker::new(root, place).run(&worker);
+            Worker::new(roots, place).run(&worker);
         })?;
         Ok(indexer)
     }

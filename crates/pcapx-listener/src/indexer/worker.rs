@@ -1,7 +1,6 @@
 //! The thread that builds indexes, one file at a time.
 
 use std::path::PathBuf;
-use std::slice;
 use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
@@ -19,17 +18,25 @@ const PAUSE_EVERY: Duration = Duration::from_secs(10);
 /// Everything the thread knows.
 #[derive(Debug)]
 pub(super) struct Worker {
-    root: PathBuf,
+    roots: Vec<PathBuf>,
     backlog: Backlog,
     ledger: Ledger,
     swept: Option<Instant>,
+    is_sweep_due: bool,
     paused: Option<Instant>,
 }
 
 impl Worker {
-    /// Nothing is known of the timeline at `root` yet.
-    pub(super) fn new(root: PathBuf, place: IndexPlace) -> Self {
-        Self { root, backlog: Backlog::new(place), ledger: Ledger::new(), swept: None, paused: None }
+    /// Nothing is known of the timeline at `roots` yet.
+    pub(super) fn new(roots: Vec<PathBuf>, place: IndexPlace) -> Self {
+        Self {
+            roots,
+            backlog: Backlog::new(place),
+            ledger: Ledger::new(),
+            swept: None,
+            is_sweep_due: false,
+            paused: None,
+        }
     }
 
     /// Works until the stop.
@@ -65,12 +72,49 @@ impl Worker {
         self.ledger.totals(is_pause);
     }
 
+    /// Sweeps when that is due. While the timeline is empty it may not be mounted, and the sweep waits.
     fn sweep(&mut self, catalog: &Catalog, handle: &Handle) {
-        let has_gone = self.backlog.forget_gone(catalog);
-        if has_gone || self.swept.is_none_or(|last| last.elapsed() >= SWEEP_EVERY) {
-            let place = self.backlog.place().clone();
-            ledger::tell_swept(sweep(slice::from_ref(&self.root), catalog, &place, &handle.token));
-            self.swept = Some(Instant::now());
+        self.is_sweep_due |= self.backlog.forget_gone(catalog);
+        self.is_sweep_due |= self.swept.is_none_or(|last| last.elapsed() >= SWEEP_EVERY);
+        if !self.is_sweep_due || catalog.segments().is_empty() {
+            return;
         }
+        ledger::tell_swept(sweep(&self.roots, catalog, self.backlog.place(), &handle.token));
+        (self.is_sweep_due, self.swept) = (false, Some(Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use pcapx_testkit::capture::{Packet, Pcap};
+
+    use super::*;
+
+    #[test]
+    fn a_timeline_that_was_empty_for_a_moment_is_swept_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = |name: &str| {
+            let path = dir.path().join(name);
+            Pcap::new().write(&path, &[Packet::new(Timestamp::from_secs(1_739_100_000), vec![1; 60])]);
+            let file = fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(300)).unwrap();
+            path
+        };
+        let catalog = || Catalog::open(&[dir.path()]).unwrap();
+        let index = dir.path().join("1.pcap.pcapx");
+        let (handle, mut worker) =
+            (Handle::default(), Worker::new(vec![dir.path().to_owned()], IndexPlace::beside()));
+        let first = record("1.pcap");
+        worker.sweep(&catalog(), &handle);
+        worker.build(&catalog(), &handle);
+        assert!(index.is_file());
+        fs::remove_file(first).unwrap();
+        worker.sweep(&catalog(), &handle);
+        assert!(index.is_file(), "the disk may not be mounted");
+        record("2.pcap");
+        worker.sweep(&catalog(), &handle);
+        assert!(!index.exists());
     }
 }
