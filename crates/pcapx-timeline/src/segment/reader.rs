@@ -1,8 +1,11 @@
 //! One packet after another, whatever the format.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::buffer::Buffer;
 use super::pcap::{HEADER_BYTES, PcapHeader};
@@ -74,7 +77,9 @@ pub(crate) enum Step {
 impl SegmentReader {
     /// Opens a capture file and checks its header.
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
-        Self::new(File::open(path)?)
+        // A pipe of that name would let the opener wait for ever.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        Self::new(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
     }
 
     /// Reads an open file from its first byte, whatever its cursor says.

@@ -6,10 +6,13 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
+use pcapx_core::window::Window;
 use pcapx_testkit::process::PATIENCE;
 use pcapx_testkit::tool;
+use pcapx_timeline::Catalog;
+use pcapx_timeline::index::IndexPlace;
 
-use crate::asking::{assert_same, index, indexed, names, scanned, sidecar};
+use crate::asking::{ask, assert_same, index, indexed, names, scanned, sidecar};
 use crate::patient::Patient;
 
 /// Asks a timeline whose index was replaced by something else; the answer tells why the index is not used.
@@ -141,4 +144,19 @@ fn a_link_in_place_of_an_index_in_the_making_is_not_followed() {
     symlink(&target, &hidden).unwrap();
     let _ = index(&patient.segment);
     assert_eq!(fs::read(&target).unwrap(), b"not to be overwritten");
+}
+
+#[test]
+fn a_pipe_in_place_of_a_listed_segment_makes_nobody_wait() {
+    let patient = Patient::small();
+    let catalog = Catalog::open(&[patient.folder.path()]).unwrap();
+    fs::remove_file(&patient.segment).unwrap();
+    if pipe(&patient.segment).is_none() {
+        return;
+    }
+    for indexes in [Some(IndexPlace::beside()), None] {
+        let (catalog, filter) = (catalog.clone(), patient.questions[0].0.clone());
+        let answer = in_time(move || ask(&catalog, Some(&filter), Window::ALL, indexes));
+        assert_eq!((answer.name, answer.extraction.warnings.len()), (None, 1));
+    }
 }
