@@ -10,13 +10,14 @@
 //! seen here.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::Segment;
 use crate::segment::{
-    Ending, MAX_PACKET_BYTES, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, PcapHeader, SegmentError,
-    SegmentReader,
+    Ending, MAX_PACKET_BYTES, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, PcapHeader, RecordHeader,
+    SegmentError, SegmentReader,
 };
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
@@ -119,36 +120,65 @@ fn tail(
     }
     // A record that begins this far into the tail is there, if the tail has whole records at all.
     let starts = bytes.len().min(MAX_PACKET_BYTES as usize + PCAP_RECORD_HEADER_BYTES);
-    Ok((0..starts).find_map(|start| chain(header, &bytes[start..], first)))
+    let mut chains = Chains::new(header, &bytes, first);
+    Ok((0..starts).find_map(|start| chains.latest(start)))
 }
 
-/// Follows records from the first byte of `bytes` to the last: the latest time of all but the first of them, which
-/// could be payload that looks like a record. `None` unless the chain ends with the bytes.
-fn chain(header: &PcapHeader, mut bytes: &[u8], first: Timestamp) -> Option<Timestamp> {
-    let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
-    let mut latest = None;
-    let mut records = 0;
-    while !bytes.is_empty() {
-        let record = header.record(bytes.first_chunk()?);
-        let is_record = record.captured <= MAX_PACKET_BYTES
-            && record.captured <= record.original.max(header.snaplen)
-            && plausible.contains(&record.time);
-        if !is_record {
-            return None;
-        }
-        bytes = bytes.get(PCAP_RECORD_HEADER_BYTES + record.captured as usize..)?;
-        if records > 0 {
-            latest = latest.max(Some(record.time));
-        }
-        records += 1;
+/// Chains of records to the end of some bytes. Each place is followed once, however many chains lead to it: a tail of tiny
+/// records, or of payload that looks like them, costs no more than any other.
+struct Chains<'b> {
+    header: &'b PcapHeader,
+    bytes: &'b [u8],
+    plausible: RangeInclusive<Timestamp>,
+    /// Places from which no chain leads to the end.
+    is_dead: Vec<bool>,
+    /// Places of the chain that is followed.
+    walked: Vec<usize>,
+}
+
+impl<'b> Chains<'b> {
+    fn new(header: &'b PcapHeader, bytes: &'b [u8], first: Timestamp) -> Self {
+        let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
+        Self { header, bytes, plausible, is_dead: vec![false; bytes.len()], walked: Vec::new() }
     }
-    if records >= CHAIN_MIN_RECORDS { latest } else { None }
+
+    /// Follows records from `start` to the last byte: the latest time of all but the first of them, which could be payload
+    /// that looks like a record. `None` unless the chain ends with the bytes.
+    fn latest(&mut self, start: usize) -> Option<Timestamp> {
+        self.walked.clear();
+        let (mut at, mut latest) = (start, None);
+        while at < self.bytes.len() {
+            let Some(record) = self.record(at) else {
+                self.walked.iter().for_each(|&place| self.is_dead[place] = true);
+                return None;
+            };
+            if !self.walked.is_empty() {
+                latest = latest.max(Some(record.time));
+            }
+            self.walked.push(at);
+            at += PCAP_RECORD_HEADER_BYTES + record.captured as usize;
+        }
+        if self.walked.len() >= CHAIN_MIN_RECORDS { latest } else { None }
+    }
+
+    /// The record at `at`, if it can be one that ends within the bytes.
+    fn record(&self, at: usize) -> Option<RecordHeader> {
+        let bytes = &self.bytes[at..];
+        let record = self.header.record(bytes.first_chunk()?);
+        let is_record = !self.is_dead[at]
+            && record.captured <= MAX_PACKET_BYTES
+            && record.captured <= record.original.max(self.header.snaplen)
+            && self.plausible.contains(&record.time)
+            && PCAP_RECORD_HEADER_BYTES + record.captured as usize <= bytes.len();
+        is_record.then_some(record)
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, reason = "the numbers of these tests are small")]
 mod tests {
     use std::path::Path;
+    use std::time::Instant;
 
     use super::*;
     use crate::catalog::Catalog;
@@ -182,6 +212,22 @@ mod tests {
             std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
             assert_eq!(span_of(&path), Span::Packets { first: at(0), last: None });
         }
+    }
+
+    /// Each of the 262 144 places begins a chain of thousands of records that breaks at the very end.
+    #[test]
+    fn a_tail_in_which_everything_looks_like_a_record_is_looked_through_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        let first = Packet { orig_len: 1, ..Packet::new(Timestamp::from_secs(0), Vec::new()) };
+        let mut bytes = Pcap::new().encode(&[first]);
+        bytes.resize(READ_WHOLE_BYTES as usize + 1, 0);
+        bytes.extend([0xff; PCAP_RECORD_HEADER_BYTES]);
+        std::fs::write(&path, &bytes).unwrap();
+        let begun = Instant::now();
+        let span = span_of(&path);
+        assert_eq!(span, Span::Packets { first: Timestamp::from_secs(0), last: None });
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 
     #[test]
