@@ -14,7 +14,7 @@ mod shelf;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-pub use cost::{Cost, peak_kib};
+pub use cost::{Cost, own_cpu, peak_kib};
 pub use shelf::{Shelf, count_packets, segments};
 
 /// The middle one; of an even number of values the upper of the two. Zero of none.
@@ -39,6 +39,14 @@ pub fn setting(name: &str, default: u64) -> u64 {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text:?} is no number")),
         Err(_) => default,
     }
+}
+
+/// How many turns count, `PCAPX_BENCH_TURNS`, which a noisy machine needs more of; five if it is not set.
+///
+/// # Panics
+/// When it is no number.
+pub fn turns() -> usize {
+    setting("PCAPX_BENCH_TURNS", 5).max(1) as usize
 }
 
 /// Progress, where somebody looks on. Nothing clears the line.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pcapx_core::filter::parse;
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
-use pcapx_testkit::bench::peak_kib;
+use pcapx_testkit::bench::{own_cpu, peak_kib};
 use pcapx_timeline::Catalog;
 use pcapx_timeline::index::IndexPlace;
 
@@ -23,7 +23,7 @@ pub(super) struct Asked<'a> {
     pub(super) window: Window,
     /// With the help of the indexes beside the segments.
     pub(super) indexed: bool,
-    pub(super) threads: usize,
+    pub(super) threads: u32,
 }
 
 /// What the process tells.
@@ -38,6 +38,8 @@ pub(super) struct Answer {
     pub(super) blocks_read: u64,
     /// The largest resident set.
     pub(super) peak_kib: u64,
+    /// Without start and end of the process.
+    pub(super) cpu: Duration,
     /// Opening the catalog, planning, searching, publishing.
     pub(super) steps: [Duration; 4],
 }
@@ -50,7 +52,7 @@ impl Asked<'_> {
             window.start().as_nanos(),
             window.end().as_nanos(),
             i64::from(self.indexed),
-            self.threads as i64,
+            i64::from(self.threads),
         ];
         command.arg(ARGUMENT).arg(self.folder).arg(self.filter).arg(out);
         command.args(numbers.map(|number| number.to_string()));
@@ -68,7 +70,7 @@ pub(super) fn answer(args: &[String]) {
     let begun = Instant::now();
     let catalog = Catalog::open(&[folder]).expect("a timeline");
     let opened = begun.elapsed();
-    let query = catalog.query(filter, window).threads(number(3) as usize);
+    let query = catalog.query(filter, window).threads(usize::try_from(number(3)).expect("threads"));
     let query = query.indexes((number(2) == 1).then(IndexPlace::beside));
     let extraction = query.write_to(Path::new(out)).expect("an answer");
     assert!(extraction.warnings.is_empty(), "{:?}", extraction.warnings);
@@ -82,6 +84,7 @@ pub(super) fn answer(args: &[String]) {
         counts.blocks,
         counts.blocks_read,
         peak_kib(),
+        own_cpu().as_micros() as u64,
     ];
     println!("{}", told.iter().chain(&micros).map(u64::to_string).collect::<Vec<_>>().join(" "));
 }
@@ -89,7 +92,7 @@ pub(super) fn answer(args: &[String]) {
 impl Answer {
     pub(super) fn read(text: &str) -> Self {
         let mut numbers = text.split_whitespace().map(|number| number.parse().expect("a number"));
-        let mut next = || numbers.next().expect("eleven numbers");
+        let mut next = || numbers.next().expect("twelve numbers");
         Self {
             packets: next(),
             bytes_written: next(),
@@ -98,6 +101,7 @@ impl Answer {
             blocks: next(),
             blocks_read: next(),
             peak_kib: next(),
+            cpu: Duration::from_micros(next()),
             steps: std::array::from_fn(|_| Duration::from_micros(next())),
         }
     }

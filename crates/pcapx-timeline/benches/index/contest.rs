@@ -4,13 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use pcapx_testkit::bench::{Cost, count_packets, median, say};
+use pcapx_testkit::bench::{Cost, count_packets, median, say, turns};
 use pcapx_testkit::tool::Tool;
 
 use crate::asked::{Answer, Asked};
-
-/// Turns that count; one more comes before them.
-const TURNS: usize = 5;
 
 /// Who is asked.
 pub(super) enum Contestant<'a> {
@@ -44,22 +41,24 @@ pub(super) fn hold<const N: usize>(
         None => tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")),
     };
     let out = out.expect("a folder for the answers");
-    let mut turns: [Vec<Outcome>; N] = [const { Vec::new() }; N];
-    for turn in 0..=TURNS {
-        say(&format!("{name}: turn {turn} of {TURNS}"));
-        for (contestant, turns) in contestants.iter().zip(&mut turns) {
+    let count = turns();
+    let mut outcomes: [Vec<Outcome>; N] = [const { Vec::new() }; N];
+    for turn in 0..=count {
+        say(&format!("{name}: turn {turn} of {count}"));
+        for (contestant, outcomes) in contestants.iter().zip(&mut outcomes) {
             before();
             let outcome = contestant.run(out.path());
             if turn > 0 {
-                turns.push(outcome);
+                outcomes.push(outcome);
             }
         }
     }
     say("");
-    turns.map(|turns| {
+    outcomes.map(|turns| {
         let mut whole = turns.last().copied().unwrap_or_default();
         whole.wall = median(turns.iter().map(|turn| turn.wall));
         whole.cpu = median(turns.iter().map(|turn| turn.cpu));
+        whole.answer.cpu = median(turns.iter().map(|turn| turn.answer.cpu));
         whole.answer.steps =
             std::array::from_fn(|step| median(turns.iter().map(|turn| turn.answer.steps[step])));
         whole.answer.peak_kib = turns.iter().map(|turn| turn.answer.peak_kib).max().unwrap_or_default();

@@ -15,7 +15,7 @@
 //! Traces are generated once, from a fixed seed, below the target folder: an hour in twelve files
 //! (`PCAPX_BENCH_BYTES`, 4 GB), two floods (`PCAPX_BENCH_FLOOD_BYTES`, 1 GB each), a month in 8640 files
 //! (`PCAPX_BENCH_MONTH_BYTES`, 4 GB). Other captures are those of `PCAPX_CAPTURES`. Answers are written below the target
-//! folder, or to `PCAPX_BENCH_OUT`, for instance in memory.
+//! folder, or to `PCAPX_BENCH_OUT`, for instance in memory. `PCAPX_BENCH_TURNS` is how many turns count, 5.
 //!
 //! A program that is compared runs as a process of its own; all take turns, after one turn that does not count. Medians are
 //! shown, and the largest resident set. tcpdump does not wait for the disk; we make an answer durable before it appears under
@@ -35,7 +35,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pcapx_testkit::bench::{Shelf, segments, setting};
+use pcapx_testkit::bench::{Shelf, segments, setting, turns};
 use pcapx_testkit::tool;
 use pcapx_testkit::trace::{Mix, Trace};
 use pcapx_timeline::index::IndexPlace;
@@ -66,7 +66,13 @@ fn main() {
     let hour = Trace::new(SEED).bytes(setting("PCAPX_BENCH_BYTES", 4 * GIGABYTE)).duration(HOUR);
     let hour = shelf.trace(&hour, FILE_DURATION);
     let files = segments(&hour);
-    println!("{} files, {} MB; {} threads", files.len(), mb(bytes_of(&files)).trim(), threads());
+    println!(
+        "{} files, {} MB; {} threads; medians of {}",
+        files.len(),
+        mb(bytes_of(&files)),
+        threads(),
+        turns()
+    );
     let tables = ["warm", "cold", "scan"].map(is_wanted);
     if tables.contains(&true)
         && let Some(tcpdump) = tool::require("tcpdump")
@@ -80,10 +86,6 @@ fn main() {
             scan::print(&tcpdump, &hour, &files);
         }
     }
-    let month = || {
-        let bytes = setting("PCAPX_BENCH_MONTH_BYTES", 4 * GIGABYTE);
-        shelf.trace(&Trace::new(SEED).bytes(bytes).duration(MONTH), FILE_DURATION)
-    };
     if is_wanted("build") {
         let flood = |mix| {
             let bytes = setting("PCAPX_BENCH_FLOOD_BYTES", GIGABYTE);
@@ -92,7 +94,6 @@ fn main() {
         };
         let mut traces = vec![
             ("an hour", files.clone()),
-            ("a month", segments(&month())),
             ("flood, few flows", flood(Mix::Flood)),
             ("flood of flows", flood(Mix::SynFlood)),
         ];
@@ -100,13 +101,15 @@ fn main() {
         build::print(&traces);
     }
     if is_wanted("growth") {
-        build::beside(&month());
-        growth::print(&segments(&month()));
+        let bytes = setting("PCAPX_BENCH_MONTH_BYTES", 4 * GIGABYTE);
+        let month = shelf.trace(&Trace::new(SEED).bytes(bytes).duration(MONTH), FILE_DURATION);
+        build::beside(&month);
+        growth::print(&segments(&month));
     }
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+fn threads() -> u32 {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32)
 }
 
 /// Where the index of `file` stands.

@@ -11,10 +11,15 @@ use crate::contest::{self, Contestant, Outcome};
 use crate::questions::{self, files_of};
 use crate::{mb, ms, ratio};
 
-/// What stands above the columns.
-const HEAD: [&str; 2] = [
-    "                  packets            milliseconds, whole process          faster than tcpdump   ours indexed, milliseconds inside          read of index    read   blocks  blocks   peak MiB",
-    "question         ours  tcpdump  indexed scanning  tcpdump tcpdump*   indexed scan indexed* catalog    plan  search publish        MB       MB amplif.     read  of all  index scan",
+/// What stands above the times.
+const TIMES: [&str; 2] = [
+    "                  packets            milliseconds, whole process         faster than tcpdump    CPU milliseconds           ratio",
+    "question         ours  tcpdump  indexed scanning  tcpdump tcpdump*  indexed scan indexed*   indexed scanning  tcpdump  indexed",
+];
+/// What stands above the work.
+const WORK: [&str; 2] = [
+    "            milliseconds inside                read  of index    read   blocks  blocks   peak MiB",
+    "question    catalog   plan  search publish       MB        MB amplif.     read  of all  index scan",
 ];
 
 /// Prints the table: with the page cache as it is after the first turn, or emptied of the trace before each question.
@@ -25,14 +30,14 @@ pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], is_cold: bo
         "\n== {}: window {window}, {} files of {} MB; tcpdump* reads all {} files, {} MB\n",
         if is_cold { "cold page cache" } else { "warm page cache" },
         own.len(),
-        mb(crate::bytes_of(&own)).trim(),
+        mb(crate::bytes_of(&own)),
         files.len(),
-        mb(crate::bytes_of(files)).trim(),
+        mb(crate::bytes_of(files)),
     );
     let evict = || {
-        files.iter().flat_map(|file| [file.clone(), crate::sidecar(file)]).for_each(|file| {
+        for file in files.iter().flat_map(|file| [file.clone(), crate::sidecar(file)]) {
             page_cache::evict(&file).expect("the page cache can be told");
-        })
+        }
     };
     if is_cold {
         evict();
@@ -49,8 +54,10 @@ pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], is_cold: bo
         fs::write(&path, lines.join("\n")).expect("the list of files is written");
         path
     });
-    println!("{}", HEAD.join("\n"));
-    for (name, filter) in &questions::questions(&own, window) {
+    println!("{}", TIMES.join("\n"));
+    let questions = questions::questions(&own, window);
+    let mut work = Vec::new();
+    for (name, filter) in &questions {
         let ours = Asked { folder: trace, filter, window, indexed: true, threads: crate::threads() };
         let theirs = |list| Contestant::Tcpdump { tool: tcpdump, list, filter };
         let contestants = [
@@ -59,26 +66,21 @@ pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], is_cold: bo
             theirs(&list),
             theirs(&list_of_all),
         ];
-        row(
-            name,
-            &contest::hold(name, &contestants, || {
-                if is_cold {
-                    evict()
-                }
-            }),
-        );
+        let outcomes = contest::hold(name, &contestants, || {
+            if is_cold {
+                evict();
+            }
+        });
+        println!("{}", times_row(name, &outcomes));
+        work.push(work_row(name, &outcomes));
     }
+    println!("\nours indexed, and the memory of both:\n\n{}\n{}", WORK.join("\n"), work.join("\n"));
 }
 
-fn row(name: &str, [indexed, scanning, tcpdump, all]: &[Outcome; 4]) {
-    let answer = &indexed.answer;
-    let [catalog, plan, search, publish] = answer.steps.map(ms);
-    let amplification = match answer.bytes_written {
-        0 => "–".to_owned(),
-        written => format!("{:.1}", answer.bytes_read as f64 / written as f64),
-    };
-    println!(
-        "{name:<11}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>5}{:>9}{catalog:>8}{plan:>8}{search:>8}{publish:>8}{:>10}{:>9}{amplification:>8}{:>9}{:>8}{:>7.1}{:>5.1}",
+fn times_row(name: &str, [indexed, scanning, tcpdump, all]: &[Outcome; 4]) -> String {
+    assert_eq!(indexed.packets, scanning.packets, "{name}: an index changes the answer");
+    format!(
+        "{name:<11}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>5}{:>9}{:>10}{:>9}{:>9}{:>9}",
         indexed.packets,
         tcpdump.packets,
         ms(indexed.wall),
@@ -88,12 +90,27 @@ fn row(name: &str, [indexed, scanning, tcpdump, all]: &[Outcome; 4]) {
         ratio(tcpdump.wall, indexed.wall),
         ratio(tcpdump.wall, scanning.wall),
         ratio(all.wall, indexed.wall),
+        ms(indexed.answer.cpu),
+        ms(scanning.answer.cpu),
+        ms(tcpdump.cpu),
+        ratio(tcpdump.cpu, indexed.answer.cpu),
+    )
+}
+
+fn work_row(name: &str, [indexed, scanning, ..]: &[Outcome; 4]) -> String {
+    let answer = &indexed.answer;
+    let [catalog, plan, search, publish] = answer.steps.map(ms);
+    let amplification = match answer.bytes_written {
+        0 => "–".to_owned(),
+        written => format!("{:.1}", answer.bytes_read as f64 / written as f64),
+    };
+    format!(
+        "{name:<11}{catalog:>8}{plan:>7}{search:>8}{publish:>8}{:>9}{:>10}{amplification:>8}{:>9}{:>8}{:>7.1}{:>5.1}",
         mb(answer.bytes_read),
         mb(answer.index_bytes_read),
         answer.blocks_read,
         answer.blocks,
         answer.peak_kib as f64 / 1024.0,
         scanning.answer.peak_kib as f64 / 1024.0,
-    );
-    assert_eq!(indexed.packets, scanning.packets, "{name}: an index changes the answer");
+    )
 }
