@@ -1,0 +1,298 @@
+//! A live interface as a source of packets.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use pcapx_core::time::Timestamp;
+use pcapx_timeline::link::LinkType;
+use pcapx_timeline::segment::MAX_PACKET_BYTES;
+
+use super::clock::Clock;
+use super::interface::{Interface, system};
+use super::layout::{Description, Frame, TAG_BYTES};
+use super::mapping::Mapping;
+use super::options::CaptureOptions;
+use super::socket::{Polled, Socket};
+use crate::source::{Counts, Packet, PacketSource, SourceError, Waited};
+
+/// Bytes of a block. Larger ones cost no less, see the module's figures; smaller ones are more system calls.
+const BLOCK_BYTES: usize = 1 << 20;
+/// Fewer blocks than this, and the kernel has none to fill while one is read.
+const BLOCKS_MIN: usize = 2;
+/// More than this the kernel cannot count in frames.
+const BLOCKS_MAX: usize = (u32::MAX / (BLOCK_BYTES as u32 / FRAME_BYTES)) as usize;
+/// After this time the kernel hands over a block that is not full: what a packet waits at most, besides the reader.
+const RETIRE_AFTER: Duration = Duration::from_millis(50);
+/// A socket that takes no packets any more has handed over its last block after this time.
+const LAST_BLOCK_AFTER: Duration = RETIRE_AFTER.saturating_mul(3);
+/// The kernel wants to know a size of frames for the older versions' sake; it has to divide a block.
+const FRAME_BYTES: u32 = 2048;
+
+/// A ring that the kernel fills with the packets of one interface.
+#[derive(Debug)]
+pub struct Capture {
+    interface: Interface,
+    socket: Socket,
+    ring: Mapping,
+    clock: Clock,
+    snaplen: usize,
+    takes_outgoing: bool,
+    counts: Counts,
+    state: State,
+}
+
+/// Whether packets come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// They do.
+    Open,
+    /// The interface is down, which was told.
+    Down,
+    /// None come any more; what the ring has is visited until this instant.
+    Emptying(Instant, Last),
+    /// There is nothing left to visit.
+    Over(Last),
+}
+
+/// Why no packets come any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    /// `stop` was called.
+    Stopped,
+    /// The interface went down, or is gone.
+    Failed,
+}
+
+impl Capture {
+    /// Takes packets of the interface from now on.
+    pub fn open(interface: &str, options: &CaptureOptions) -> Result<Self, SourceError> {
+        let capture = Self::prepare(interface, options)?;
+        capture.begin()?;
+        Ok(capture)
+    }
+
+    /// Several captures that share an interface's packets, one for each thread. Each packet goes to one of them; packets
+    /// of a flow go to the same one, unless its ring is full.
+    pub fn open_group(
+        interface: &str,
+        options: &CaptureOptions,
+        members: NonZeroUsize,
+    ) -> Result<Vec<Self>, SourceError> {
+        let options = CaptureOptions { ring_bytes: options.ring_bytes / members, ..*options };
+        let mut captures: Vec<Self> = Vec::with_capacity(members.get());
+        let mut group = None;
+        for _ in 0..members.get() {
+            // It takes nothing before it has joined: a packet would come to it and to the group.
+            let capture = Self::prepare(interface, &options)?;
+            let ignores_outgoing = !capture.takes_outgoing;
+            let failed = system(interface, "share packets between threads");
+            match group {
+                None => group = Some(capture.socket.found_group(ignores_outgoing).map_err(failed)?),
+                Some(group) => capture.socket.join_group(group, ignores_outgoing).map_err(failed)?,
+            }
+            captures.push(capture);
+        }
+        captures.iter().try_for_each(Self::begin)?;
+        Ok(captures)
+    }
+
+    /// Everything but taking packets.
+    fn prepare(name: &str, options: &CaptureOptions) -> Result<Self, SourceError> {
+        let socket = Socket::open().map_err(|source| match source.kind() {
+            io::ErrorKind::PermissionDenied => SourceError::NotPermitted { interface: name.to_owned() },
+            _ => system(name, "open a packet socket")(source),
+        })?;
+        let interface = Interface::find(&socket, name)?;
+        let blocks = ring_blocks(options.ring_bytes)?;
+        let takes_outgoing = options.outgoing && !interface.is_loopback;
+
+        // Not a packet before everything is set: neither from other interfaces nor whole where a part was asked for.
+        socket.take_at_most(0).map_err(system(name, "set a filter"))?;
+        socket.use_version_3().map_err(system(name, "use version 3 of the kernel's packet rings"))?;
+        if !takes_outgoing {
+            socket.ignore_outgoing().map_err(system(name, "ignore outgoing packets"))?;
+        }
+        let clock = if options.hardware_time { Clock::of_card(&interface, &socket) } else { Clock::Believed };
+        socket.reserve(TAG_BYTES as u32).map_err(system(name, "leave room for tags"))?;
+        let no_memory = |source| {
+            let bytes = blocks as usize * BLOCK_BYTES;
+            SourceError::NoMemory { interface: name.to_owned(), bytes, source }
+        };
+        socket
+            .make_ring(libc::tpacket_req3 {
+                tp_block_size: BLOCK_BYTES as u32,
+                tp_block_nr: blocks,
+                tp_frame_size: FRAME_BYTES,
+                tp_frame_nr: blocks * (BLOCK_BYTES as u32 / FRAME_BYTES),
+                tp_retire_blk_tov: RETIRE_AFTER.as_millis() as u32,
+                tp_sizeof_priv: 0,
+                tp_feature_req_word: 0,
+            })
+            .map_err(no_memory)?;
+        let ring = Mapping::new(&socket, BLOCK_BYTES, blocks as usize).map_err(no_memory)?;
+        socket.bind(interface.index).map_err(system(name, "bind to the interface"))?;
+        if options.promiscuous {
+            socket.be_promiscuous(interface.index).map_err(system(name, "make the interface promiscuous"))?;
+        }
+        Ok(Self {
+            interface,
+            socket,
+            ring,
+            clock,
+            snaplen: options.snaplen as usize,
+            takes_outgoing,
+            counts: Counts::default(),
+            state: State::Open,
+        })
+    }
+
+    /// Takes packets.
+    fn begin(&self) -> Result<(), SourceError> {
+        let all = MAX_PACKET_BYTES as usize;
+        let begun = if self.snaplen >= all {
+            self.socket.take_all()
+        } else {
+            self.socket.take_at_most(self.snaplen as u32)
+        };
+        begun.map_err(system(&self.interface.name, "set a filter"))
+    }
+
+    /// Visits the next block, if there is one, and gives it back. Its packets may be none.
+    fn visit_block(&mut self, each: &mut impl FnMut(Packet<'_>)) -> Option<Result<usize, SourceError>> {
+        let mut block = self.ring.next_block()?;
+        let block = block.bytes();
+        let Some(Description { packets, first }) = Description::read(block) else { return Some(Ok(0)) };
+        let was = self.clock;
+        let mut visited = 0;
+        let mut at = first;
+        for nth in 0..packets {
+            let frame = Frame::read(block, at);
+            let Some((frame, (data, orig_len))) = frame.and_then(|f| Some((f.clone(), f.bytes(block)?)))
+            else {
+                let interface = self.interface.name.clone();
+                return Some(Err(SourceError::Damaged { interface, lost: packets - nth }));
+            };
+            at = frame.next;
+            if frame.is_outgoing && !self.takes_outgoing {
+                continue;
+            }
+            let time = self.clock.time(&frame, Timestamp::now);
+            let data = &data[..data.len().min(self.snaplen)];
+            each(Packet { time, data, orig_len: orig_len.max(data.len() as u32) });
+            visited += 1;
+        }
+        if self.clock != was && self.clock == Clock::Wrong {
+            Clock::leave_card(&self.interface, &self.socket);
+        }
+        Some(Ok(visited))
+    }
+
+    /// What to answer when the ring is empty and nothing can come.
+    fn last(&mut self, last: Last) -> Result<Waited, SourceError> {
+        let interface = self.interface.name.clone();
+        match last {
+            Last::Stopped => {
+                self.state = State::Over(last);
+                Ok(Waited::End)
+            }
+            Last::Failed if self.interface.is_there(&self.socket) => {
+                self.state = State::Down;
+                Err(SourceError::Down { interface })
+            }
+            Last::Failed => {
+                self.state = State::Over(last);
+                Err(SourceError::Gone { interface })
+            }
+        }
+    }
+
+    /// Takes in that the socket has failed.
+    fn fail(&mut self, error: io::Error) -> Result<(), SourceError> {
+        match error.raw_os_error() {
+            Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO) => {
+                if matches!(self.state, State::Open | State::Down) {
+                    self.state = State::Emptying(Instant::now() + LAST_BLOCK_AFTER, Last::Failed);
+                }
+                Ok(())
+            }
+            _ => Err(system(&self.interface.name, "receive packets")(error)),
+        }
+    }
+}
+
+/// Blocks of a ring of so many bytes.
+fn ring_blocks(bytes: usize) -> Result<u32, SourceError> {
+    let system = rustix::system::sysinfo();
+    let memory = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
+    let blocks = (bytes / BLOCK_BYTES).max(BLOCKS_MIN);
+    if bytes as u64 > memory / 2 || blocks > BLOCKS_MAX {
+        return Err(SourceError::RingTooLarge { bytes, memory });
+    }
+    Ok(blocks as u32)
+}
+
+impl PacketSource for Capture {
+    fn name(&self) -> &str {
+        &self.interface.name
+    }
+
+    fn link_type(&self) -> LinkType {
+        self.interface.link_type
+    }
+
+    /// Visits one block. Stamps of packets that came over several processors may be out of order by some microseconds.
+    fn wait(&mut self, timeout: Duration, each: &mut impl FnMut(Packet<'_>)) -> Result<Waited, SourceError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match self.visit_block(each) {
+                None => {}
+                Some(Ok(0)) => continue,
+                Some(Ok(visited)) => {
+                    if self.state == State::Down {
+                        self.state = State::Open;
+                    }
+                    return Ok(Waited::Packets(visited));
+                }
+                Some(Err(error)) => return Err(error),
+            }
+            let now = Instant::now();
+            let until = match self.state {
+                State::Over(last) => return self.last(last),
+                State::Emptying(until, last) if now >= until => return self.last(last),
+                State::Emptying(until, _) => until.min(deadline),
+                // An interface that was down when it was removed leaves no error at the socket.
+                State::Down if !self.interface.is_there(&self.socket) => return self.last(Last::Failed),
+                State::Down | State::Open => deadline,
+            };
+            if now >= deadline {
+                return Ok(Waited::Nothing);
+            }
+            match self.socket.poll(until) {
+                Ok(Polled::Quiet) => {}
+                Ok(Polled::Interrupted) => return Ok(Waited::Nothing),
+                Ok(Polled::Failed(error)) => self.fail(error)?,
+                Err(error) => return Err(system(&self.interface.name, "wait for packets")(error)),
+            }
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), SourceError> {
+        self.socket.take_at_most(0).map_err(system(&self.interface.name, "set a filter"))?;
+        if !matches!(self.state, State::Over(_)) {
+            self.state = State::Emptying(Instant::now() + LAST_BLOCK_AFTER, Last::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Costs a system call.
+    fn counts(&mut self) -> Result<Counts, SourceError> {
+        let new = self.socket.take_counts();
+        // The kernel forgets them when they are read.
+        let new = new.map_err(system(&self.interface.name, "read the kernel's counts"))?;
+        self.counts.received += new.received;
+        self.counts.dropped += new.dropped;
+        self.counts.freezes += new.freezes;
+        Ok(self.counts)
+    }
+}

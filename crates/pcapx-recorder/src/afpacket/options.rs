@@ -1,0 +1,33 @@
+//! What a capture is asked for.
+
+use pcapx_timeline::segment::MAX_PACKET_BYTES;
+
+/// What a capture is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureOptions {
+    /// Bytes of the ring, shared out to all captures of a group; at least two blocks each.
+    pub ring_bytes: usize,
+    /// The most bytes taken of a packet. The kernel copies no more.
+    pub snaplen: u32,
+    /// Whether to take what is sent to other machines too.
+    pub promiscuous: bool,
+    /// Whether to take what this machine sends. From a loopback it is never taken: there it comes back.
+    pub outgoing: bool,
+    /// Whether to prefer the stamps of the card's clock, which then must follow the system's (`phc2sys`). Where the card
+    /// stamps nothing, where setting it up is not permitted (`CAP_NET_ADMIN`) or its clock is plainly wrong, the system's
+    /// clock stamps, and the log says so once.
+    pub hardware_time: bool,
+}
+
+impl Default for CaptureOptions {
+    fn default() -> Self {
+        Self {
+            // A tenth of a second of 10 Gbit/s.
+            ring_bytes: 128 << 20,
+            snaplen: MAX_PACKET_BYTES,
+            promiscuous: true,
+            outgoing: false,
+            hardware_time: false,
+        }
+    }
+}
