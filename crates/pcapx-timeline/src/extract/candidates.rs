@@ -12,11 +12,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{Counts, ExtractError};
+use super::piece::Piece;
+use super::{Counts, ExtractError, PIECE_BYTES};
 use crate::catalog::Segment;
 use crate::catalog::probe::{self, Span};
 use crate::control::Progress;
-use crate::index::{Identity, IndexError, IndexReader, Plan};
+use crate::index::{Identity, IndexError, IndexReader, Wanted};
 use crate::matcher::Matcher;
 use crate::query::Query;
 use crate::segment::SegmentError;
@@ -32,8 +33,10 @@ pub(crate) struct Candidate<'c> {
     pub(super) segment: &'c Segment,
     /// No packet of it is earlier.
     pub(super) not_before: Timestamp,
+    /// Decides between packets of the same time: the segment's place among all, and the piece's within the segment.
+    pub(super) rank: (u32, u32),
     /// What has to be read of it, as its index tells; without one, all.
-    pub(super) plan: Option<Plan>,
+    pub(super) piece: Option<Piece>,
 }
 
 /// All candidates, and what is known of the other segments.
@@ -81,10 +84,11 @@ pub(super) fn find<'c>(query: &Query<'c>, matcher: Option<&Matcher>) -> Result<C
         }
         Ok(())
     })?;
-    all.list.sort_by(|a, b| (a.not_before, &a.segment.path).cmp(&(b.not_before, &b.segment.path)));
+    all.list = cut(std::mem::take(&mut all.list));
     all.warnings[query.catalog.warnings().len()..].sort_by(|a, b| a.path.cmp(&b.path));
     let progress = &query.progress;
-    progress.segments_total.store(all.list.len() as u64, Ordering::Relaxed);
+    let segments = all.list.iter().filter(|candidate| candidate.is_first()).count();
+    progress.segments_total.store(segments as u64, Ordering::Relaxed);
     Progress::add(&progress.bytes_total, all.list.iter().map(Candidate::bytes).sum());
     Ok(all)
 }
@@ -93,13 +97,49 @@ impl Candidate<'_> {
     /// Bytes that are going to be read of it.
     fn bytes(&self) -> u64 {
         let len = self.segment.len;
-        match &self.plan {
-            None => len,
-            Some(plan) => {
-                plan.ranges.iter().map(|range| range.end.min(len).saturating_sub(range.start)).sum()
-            }
+        let inside = |wanted: &Wanted| wanted.range.end.min(len).saturating_sub(wanted.range.start);
+        self.ranges().map_or(len, |ranges| ranges.iter().map(inside).sum())
+    }
+
+    /// What has to be read of it; all where `None`.
+    pub(super) fn ranges(&self) -> Option<&[Wanted]> {
+        self.piece.as_ref().map(Piece::ranges)
+    }
+
+    /// Whether it is the first piece of its segment, or the only one.
+    pub(super) fn is_first(&self) -> bool {
+        self.rank.1 == 0
+    }
+
+    /// Whether no other piece of its segment follows.
+    pub(super) fn is_last(&self) -> bool {
+        self.piece.as_ref().is_none_or(Piece::is_last)
+    }
+}
+
+/// Cuts candidates into pieces, so that threads can share a segment, and puts all in the order in which they can be next.
+fn cut(mut whole: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    whole.sort_by(|a, b| (a.not_before, &a.segment.path).cmp(&(b.not_before, &b.segment.path)));
+    let mut pieces = Vec::with_capacity(whole.len());
+    for (rank, Candidate { segment, not_before, piece, .. }) in (0..).zip(whole) {
+        let Some(piece) = piece else {
+            pieces.push(Candidate { segment, not_before, rank: (rank, 0), piece: None });
+            continue;
+        };
+        let begun = pieces.len();
+        for (number, piece) in (0..).zip(piece.cut(PIECE_BYTES)) {
+            pieces.push(Candidate { segment, not_before, rank: (rank, number), piece: Some(piece) });
+        }
+        // The first one can be next when its segment can. The others come no earlier than their packets, and in their order.
+        let mut earliest = Timestamp::MAX;
+        for piece in pieces[begun..].iter_mut().skip(1).rev() {
+            let first = piece.ranges().into_iter().flatten().map(|wanted| wanted.first).min();
+            earliest = earliest.min(first.unwrap_or(not_before));
+            piece.not_before = earliest.max(not_before);
         }
     }
+    pieces.sort_by_key(|piece| (piece.not_before, piece.rank));
+    pieces
 }
 
 impl<'c> Candidates<'c> {
@@ -127,7 +167,7 @@ impl<'c> Candidates<'c> {
             Ok(span @ Span::Packets { first, .. }) if span.may_overlap(query.window) => {
                 let not_before = first.saturating_sub(probe::SLACK);
                 self.counts.segments_without_index += 1;
-                self.list.push(Candidate { segment, not_before, plan: None });
+                self.list.push(Candidate { segment, not_before, rank: (0, 0), piece: None });
             }
             Ok(_) => self.counts.segments_skipped += 1,
             // The recorder has created the file and not written to it yet.
@@ -171,7 +211,8 @@ impl<'c> Candidates<'c> {
             // As without an index: the order of segments decides between packets of the same time.
             let not_before =
                 summary.span.map_or(Timestamp::MIN, |(first, _)| first.saturating_sub(probe::SLACK));
-            self.list.push(Candidate { segment, not_before, plan: Some(plan) });
+            let piece = Some(Piece::all(plan));
+            self.list.push(Candidate { segment, not_before, rank: (0, 0), piece });
         }
         Ok(())
     }

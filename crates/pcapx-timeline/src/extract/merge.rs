@@ -5,6 +5,7 @@
 //! candidate that is needed before a worker has come to it gets a thread of its own: the merge never waits for a scan
 //! that has not begun, and so cannot wait for ever.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
@@ -16,7 +17,7 @@ use super::encode::Encoding;
 use super::output::Output;
 use super::read_ahead;
 use super::scan::{self, Message, Shared};
-use super::{Candidate, Counts, ExtractError, Extraction, QUEUE_BATCHES};
+use super::{Candidate, Counts, ExtractError, Extraction, PIECE_BATCHES, QUEUE_BATCHES};
 use crate::matcher::Matcher;
 use crate::query::Query;
 use crate::warning::Warning;
@@ -37,8 +38,11 @@ pub(super) fn run(
     extraction: &mut Extraction,
 ) -> Result<Option<PathBuf>, ExtractError> {
     let begun = Instant::now();
-    let shared = Shared { query, matcher, encoding };
-    let (senders, receivers) = candidates.iter().map(|_| sync_channel(QUEUE_BATCHES)).unzip();
+    let shared = Shared { query, matcher, encoding, is_cold: AtomicBool::new(false) };
+    let queue = |candidate: &Candidate<'_>| {
+        sync_channel(if candidate.ranges().is_some() { PIECE_BATCHES } else { QUEUE_BATCHES })
+    };
+    let (senders, receivers) = candidates.iter().map(queue).unzip();
     let schedule = Schedule::new(senders);
     let output = thread::scope(|scope| {
         // Whichever way the merge ends, the workers are told: `receivers` are gone by then, so none is left waiting.
@@ -143,7 +147,9 @@ impl Crew<'_, '_> {
             let work = move || {
                 while let Some((number, sender)) = schedule.take_next() {
                     // Its turn comes about when this one is done.
-                    if let Some(later) = candidates.get(number + workers) {
+                    if let Some(later) = candidates.get(number + workers)
+                        && shared.is_cold.load(Ordering::Relaxed)
+                    {
                         read_ahead::ask_for_head(later);
                     }
                     scan::run(shared, &candidates[number], &sender);
@@ -172,9 +178,12 @@ impl<'scope> Crew<'scope, '_> {
     }
 }
 
+/// What the order of packets is decided by: time, then the candidate's rank.
+type Key = (Timestamp, (u32, u32));
+
 /// A candidate whose packets are being merged.
 struct Open {
-    number: usize,
+    rank: (u32, u32),
     receiver: Receiver<Message>,
     batch: Batch,
     /// The batch's first entry that is not written yet.
@@ -187,8 +196,8 @@ impl Open {
     }
 
     /// Order of candidates whose next packets have the same time.
-    fn key(&self) -> (Timestamp, usize) {
-        (self.next_time(), self.number)
+    fn key(&self) -> Key {
+        (self.next_time(), self.rank)
     }
 }
 
@@ -216,7 +225,7 @@ impl Merge<'_, '_, '_> {
             let rest = &first.batch.entries[first.position..];
             let n = match bound {
                 None => rest.len(),
-                Some(bound) => rest.partition_point(|e| (e.time, first.number) < bound),
+                Some(bound) => rest.partition_point(|e| (e.time, first.rank) < bound),
             };
             let until = first.position + n;
             if !self.output.append(&first.batch, first.position..until, self.crew.shared.encoding)? {
@@ -242,15 +251,16 @@ impl Merge<'_, '_, '_> {
             self.opened += 1;
             self.crew.need(number)?;
             if let Some(batch) = self.receive(&receiver)? {
-                self.insert(Open { number, receiver, batch, position: 0 });
+                let rank = self.crew.candidates[number].rank;
+                self.insert(Open { rank, receiver, batch, position: 0 });
             }
         }
         Ok(())
     }
 
     /// The least key that a packet of candidate `number` can have.
-    fn not_before(&self, number: usize) -> Option<(Timestamp, usize)> {
-        self.crew.candidates.get(number).map(|candidate| (candidate.not_before, number))
+    fn not_before(&self, number: usize) -> Option<Key> {
+        self.crew.candidates.get(number).map(|candidate| (candidate.not_before, candidate.rank))
     }
 
     fn insert(&mut self, open: Open) {
@@ -276,6 +286,11 @@ impl Merge<'_, '_, '_> {
     fn add(&mut self, counts: Counts, warnings: Vec<Warning>) {
         // What was matched is counted as it is written: a limit may end the answer before.
         self.extraction.counts.add(&Counts { packets_matched: 0, ..counts });
-        self.extraction.warnings.extend(warnings);
+        for warning in warnings {
+            // Several pieces of a segment may have met the same.
+            if !self.extraction.warnings.contains(&warning) {
+                self.extraction.warnings.push(warning);
+            }
+        }
     }
 }

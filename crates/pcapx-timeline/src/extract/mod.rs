@@ -23,6 +23,7 @@ mod error;
 mod merge;
 mod output;
 pub(crate) mod parts;
+mod piece;
 mod read_ahead;
 mod resort;
 mod scan;
@@ -45,8 +46,13 @@ pub use parts::{Part, PartedExtraction};
 const BATCH_BYTES: usize = 256 * 1024;
 /// Packets between two looks at the caller's token: well under a millisecond's work.
 const CHECK_EVERY_PACKETS: u64 = 4096;
-/// Batches that wait for the merge, for each segment.
+/// Batches that wait for the merge, for each segment that is read as a whole.
 const QUEUE_BATCHES: usize = 2;
+/// Bytes of a segment that a thread reads at a time where an index tells what to read. All that matches in them can wait
+/// for the merge, so that a thread is never held up by those before it.
+const PIECE_BYTES: u64 = 2 << 20;
+/// Batches that a piece can give: packets of few bytes take up to that much more in the answer.
+const PIECE_BATCHES: usize = 2 * PIECE_BYTES as usize / BATCH_BYTES;
 
 /// What a query has written, and what it took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -179,7 +185,7 @@ pub(crate) fn survey<'c>(query: &Query<'c>) -> Result<Survey<'c>, ExtractError> 
     let matcher = query.filter.as_ref().map(Matcher::new);
     let found = candidates::find(query, matcher.as_ref())?;
     Ok(Survey {
-        segments: found.list.iter().map(|candidate| candidate.segment).collect(),
+        segments: found.list.iter().filter(|piece| piece.is_first()).map(|piece| piece.segment).collect(),
         segments_skipped: found.counts.segments_skipped,
         segments_excluded: found.counts.segments_excluded,
         warnings: found.warnings,

@@ -1,14 +1,16 @@
 //! Reads one segment and hands on what matches.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
 use super::encode::{Encoding, Kind, SNAPLEN_DEFAULT, fits_pcap};
-use super::read_ahead::ReadAhead;
+use super::read_ahead::{ReadAhead, is_slow};
 use super::{CHECK_EVERY_PACKETS, Candidate, Counts, ExtractError};
 use crate::control::Progress;
+use crate::index::Wanted;
 use crate::link::LinkType;
 use crate::matcher::Matcher;
 use crate::packet::PacketKeys;
@@ -33,6 +35,8 @@ pub(super) struct Shared<'q> {
     pub(super) query: &'q Query<'q>,
     pub(super) matcher: Option<&'q Matcher>,
     pub(super) encoding: &'q Encoding,
+    /// Whether a disk has been waited for.
+    pub(super) is_cold: AtomicBool,
 }
 
 /// Reads `candidate` to its end. When the merge has stopped listening, the scan stops as well.
@@ -44,10 +48,14 @@ pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSe
         batch: BatchBuilder::default(),
         kind: None,
         interfaces: Vec::new(),
-        counts: Counts { segments: 1, ..Counts::default() },
+        counts: Counts { segments: candidate.is_first().into(), ..Counts::default() },
         unknown_links: BTreeSet::new(),
     };
-    let last = match scan.read() {
+    let read = scan.read();
+    if let Some(piece) = &candidate.piece {
+        piece.done();
+    }
+    let last = match read {
         Ok(warnings) => Message::Done(scan.counts, warnings),
         Err(Stop::Unheard) => return,
         Err(Stop::Because(e)) => Message::Failed(e),
@@ -82,15 +90,20 @@ impl Scan<'_> {
     /// Reads the segment; what is wrong with it becomes a warning.
     fn read(&mut self) -> Result<Vec<Warning>, Stop> {
         let path = &self.candidate.segment.path;
-        let mut reader = match SegmentReader::open(path) {
-            Ok(reader) => reader,
+        let opened = match &self.candidate.piece {
+            None => SegmentReader::open(path).map(|reader| (reader, false)),
+            Some(piece) => piece.open(self.candidate.segment).and_then(|(file, is_listed_state)| {
+                SegmentReader::new(file).map(|reader| (reader, is_listed_state))
+            }),
+        };
+        let (mut reader, is_planned) = match opened {
+            Ok(opened) => opened,
             Err(e) => return Ok(vec![Warning::of_error(path.clone(), &e)]),
         };
-        let end = match &self.candidate.plan {
-            // The plan was made for the file in the state in which it was listed.
-            Some(plan) if self.candidate.segment.is_state_of(reader.file()) => {
-                self.ranges(&mut reader, &plan.ranges)?
-            }
+        let end = match self.candidate.ranges() {
+            Some(ranges) if is_planned => self.ranges(&mut reader, ranges)?,
+            // The file has changed since it was listed: whoever has its first piece reads all of it.
+            Some(_) if !self.candidate.is_first() => Ok(None),
             _ => self.packets(&mut reader, u64::MAX)?,
         };
         Progress::add(&self.shared.query.progress.bytes_read, reader.bytes_read() - self.counts.bytes_read);
@@ -98,7 +111,7 @@ impl Scan<'_> {
         if let Some(batch) = self.kind.and_then(|kind| self.batch.take(kind, true)) {
             self.send(batch)?;
         }
-        Progress::add(&self.shared.query.progress.segments_done, 1);
+        Progress::add(&self.shared.query.progress.segments_done, self.candidate.is_last().into());
         let mut warnings = Vec::new();
         match end {
             Err(e) => warnings.push(Warning::of_error(path.clone(), &e)),
@@ -115,7 +128,7 @@ impl Scan<'_> {
     }
 
     /// Goes through the packets of `ranges`. The inner result is how the segment ended, where a range reaches so far.
-    fn ranges(&mut self, reader: &mut SegmentReader, ranges: &[Range<u64>]) -> Result<End, Stop> {
+    fn ranges(&mut self, reader: &mut SegmentReader, ranges: &[Wanted]) -> Result<End, Stop> {
         // A pcapng file names its interfaces in front of the first packet.
         if reader.pcap_header().is_none()
             && let Err(e) = reader.next_packet()
@@ -125,12 +138,17 @@ impl Scan<'_> {
         let file = reader.file().try_clone();
         let mut ahead = file.as_ref().ok().map(|file| ReadAhead::new(file, ranges));
         let mut end = Ok(None);
-        for range in ranges {
-            if let Some(ahead) = &mut ahead {
-                ahead.advance();
+        let is_cold = &self.shared.is_cold;
+        for (number, Wanted { range, .. }) in ranges.iter().enumerate() {
+            if let Some(ahead) = ahead.as_mut().filter(|_| is_cold.load(Ordering::Relaxed)) {
+                ahead.advance(number);
             }
+            let (begun, read) = (Instant::now(), reader.bytes_read());
             reader.go_to(range.clone());
             end = self.packets(reader, range.end)?;
+            if is_slow(reader.bytes_read() - read, begun.elapsed()) {
+                is_cold.store(true, Ordering::Relaxed);
+            }
             if end.is_err() {
                 break;
             }

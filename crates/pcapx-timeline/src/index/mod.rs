@@ -41,7 +41,7 @@ pub use build::{Built, index_segment};
 pub use builder::{Builder, Sealed};
 pub use error::IndexError;
 pub use place::{IndexPlace, SIDECAR_SUFFIX};
-pub use plan::Plan;
+pub use plan::{Plan, Wanted};
 pub use reader::IndexReader;
 pub use sweep::{Swept, sweep};
 pub use writer::IndexWriter;
@@ -54,7 +54,7 @@ use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 /// The format that is written and read.
 pub const VERSION: u32 = 1;
 /// Bytes of records after which a block ends.
-pub const BLOCK_BYTES: u64 = 16 * 1024;
+pub const BLOCK_BYTES: u64 = 8 * 1024;
 /// The most memory that a builder takes: flows with their hash table, postings, and a part being encoded. Measured on a
 /// flood in which every packet is a flow of its own.
 pub const BUILDER_PEAK_BYTES: usize = 48 << 20;

@@ -20,16 +20,19 @@ use super::{CHUNK_BLOCKS, IndexError, block, flow};
 use crate::matcher::{Known, Matcher};
 use crate::packet::Pair;
 use pcapx_core::filter::{Expr, Primitive};
+use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
 /// Blocks that are this close are read at once, with what is between them: the next read costs as much.
-const GAP_BYTES: u64 = 16 * 1024;
+const GAP_BYTES: u64 = 8 * 1024;
+/// Ranges are not joined beyond this, so that several threads can share a segment.
+const RANGE_BYTES: u64 = 1 << 20;
 
 /// What has to be read of a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Places of the segment, ascending; they begin at records. The last one may reach beyond the segment's end.
-    pub ranges: Vec<Range<u64>>,
+    /// Places of the segment, ascending. The last one may reach beyond the segment's end.
+    pub ranges: Vec<Wanted>,
     /// Blocks that the segment has.
     pub blocks: u64,
     /// Blocks that can hold a matching packet of the window.
@@ -38,6 +41,15 @@ pub struct Plan {
     pub flows_tried: u64,
     /// Flows that may match.
     pub flows_wanted: u64,
+}
+
+/// A piece of a segment that has to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its place; it begins with a record.
+    pub range: Range<u64>,
+    /// No packet in it is earlier.
+    pub first: Timestamp,
 }
 
 impl IndexReader {
@@ -64,7 +76,9 @@ impl IndexReader {
         }
         let summary = self.summary();
         if !summary.is_whole {
-            plan.ranges.push(summary.end..u64::MAX);
+            // Nothing is known of what stands there; it comes behind all that is whole.
+            let first = plan.ranges.last().map_or(Timestamp::MIN, |last| last.first);
+            plan.ranges.push(Wanted { range: summary.end..u64::MAX, first });
         }
         Ok(plan)
     }
@@ -92,10 +106,14 @@ impl IndexReader {
                 if (is_wanted || block.is_unlisted) && window.overlaps(block.first, block.last) {
                     plan.blocks_wanted += 1;
                     match plan.ranges.last_mut() {
-                        Some(last) if block.start.saturating_sub(last.end) <= GAP_BYTES => {
-                            last.end = block.end;
+                        Some(Wanted { range, first })
+                            if block.start.saturating_sub(range.end) <= GAP_BYTES
+                                && block.end.saturating_sub(range.start) <= RANGE_BYTES =>
+                        {
+                            range.end = block.end;
+                            *first = block.first.min(*first);
                         }
-                        _ => plan.ranges.push(block.start..block.end),
+                        _ => plan.ranges.push(Wanted { range: block.start..block.end, first: block.first }),
                     }
                 }
             })

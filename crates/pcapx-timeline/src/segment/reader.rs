@@ -1,6 +1,7 @@
 //! One packet after another, whatever the format.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -77,9 +78,7 @@ pub(crate) enum Step {
 impl SegmentReader {
     /// Opens a capture file and checks its header.
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
-        // A pipe of that name would let the opener wait for ever.
-        let flags = OFlags::NONBLOCK.bits().cast_signed();
-        Self::new(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
+        Self::new(open_file(path)?)
     }
 
     /// Reads an open file from its first byte, whatever its cursor says.
@@ -220,6 +219,12 @@ impl SegmentReader {
     pub(crate) fn file(&self) -> &File {
         self.buffer.file()
     }
+}
+
+/// Opens a file to read. A pipe of that name would let the opener wait for ever.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// Formats that a capture folder may hold and that are worth a better word than "not a capture".
