@@ -84,3 +84,40 @@ pub(super) fn verify(bytes: &[u8], at: u64) -> bool {
         .split_last_chunk::<CRC_BYTES>()
         .is_some_and(|(payload, sum)| u32::from_le_bytes(*sum) == crc(payload, at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two chunks of one length that have changed places, or the beginning of one that is told to be all of it.
+    #[test]
+    fn a_chunk_counts_only_where_and_as_it_was_written() {
+        let mut out = ChunkWriter::new(Vec::new());
+        out.raw(b"before").unwrap();
+        let [one, other] = [b"the first", b"the other"].map(|payload| out.chunk(payload).unwrap());
+        let end = out.at();
+        assert_eq!((one.at, one.end(), other.end()), (6, Some(other.at), Some(end)));
+        let written = out.into_inner();
+        let mut file = tempfile::tempfile().unwrap();
+        let mut bytes = Vec::new();
+        file.write_all(&written).unwrap();
+        for (extent, payload) in [(one, b"the first"), (other, b"the other")] {
+            read(&file, extent, &mut bytes).unwrap();
+            assert_eq!(bytes, payload);
+            for wrong in [Extent { len: extent.len - 1, ..extent }, Extent { at: extent.at - 1, ..extent }] {
+                assert!(matches!(read(&file, wrong, &mut bytes), Err(IndexError::Damaged { .. })));
+            }
+        }
+        assert!(matches!(
+            read(&file, Extent { at: other.at, len: 10 }, &mut bytes),
+            Err(IndexError::Damaged { .. })
+        ));
+
+        let exchanged =
+            [&written[other.at as usize..], &written[one.at as usize..other.at as usize]].concat();
+        file.write_all_at(&exchanged, one.at).unwrap();
+        for extent in [one, other] {
+            assert!(matches!(read(&file, extent, &mut bytes), Err(IndexError::Damaged { .. })));
+        }
+    }
+}

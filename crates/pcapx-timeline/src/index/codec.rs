@@ -4,6 +4,8 @@ use std::ops::Range;
 
 /// Seven bits a byte: 128 bits take at most this many.
 const VARINT_MAX_BYTES: usize = 19;
+/// So many of them fit into 64 bits.
+const NARROW_BYTES: usize = 9;
 
 /// Appends numbers to bytes.
 pub(super) trait Put {
@@ -82,10 +84,24 @@ impl Cursor<'_> {
         if first < 0x80 {
             return Some(first.into());
         }
-        let mut value = u128::from(first & 0x7f);
-        for n in 1..VARINT_MAX_BYTES {
+        // Nearly all fit into 63 bits, and those are quicker to put together.
+        let mut value = u64::from(first & 0x7f);
+        for n in 1..NARROW_BYTES {
             let byte = self.byte()?;
-            value |= u128::from(byte & 0x7f).checked_shl(7 * n as u32)?;
+            value |= u64::from(byte & 0x7f) << (7 * n);
+            if byte < 0x80 {
+                return Some(value.into());
+            }
+        }
+        self.wide_varint(value.into())
+    }
+
+    /// Goes on with a varint of which [`NARROW_BYTES`] are read.
+    #[cold]
+    fn wide_varint(&mut self, mut value: u128) -> Option<u128> {
+        for n in NARROW_BYTES..VARINT_MAX_BYTES {
+            let byte = self.byte()?;
+            value |= u128::from(byte & 0x7f) << (7 * n);
             if byte < 0x80 {
                 return Some(value);
             }

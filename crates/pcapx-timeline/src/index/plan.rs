@@ -164,6 +164,11 @@ impl Search<'_> {
     fn blocks(mut self, expr: &Expr, matcher: &Matcher, plan: &mut Plan) -> Result<FixedBitSet, IndexError> {
         let part = self.part;
         let mut blocks = FixedBitSet::with_capacity(part.blocks as usize);
+        let chunks = match self.chunks(expr)? {
+            Chunks::All => None,
+            Chunks::Some(set) if set.is_clear() => return Ok(blocks),
+            Chunks::Some(set) => Some(set),
+        };
         let kinds: Vec<bool> = part
             .kinds
             .iter()
@@ -172,10 +177,6 @@ impl Search<'_> {
                 matcher.may_match(&keys, Known::Kind)
             })
             .collect();
-        let chunks = match self.chunks(expr)? {
-            Chunks::All => None,
-            Chunks::Some(set) => Some(set),
-        };
         for (number, chunk) in part.flow_chunks.iter().enumerate() {
             if !kinds[chunk.kind as usize] || chunks.as_ref().is_some_and(|set| !set.contains(number)) {
                 continue;
