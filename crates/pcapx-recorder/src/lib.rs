@@ -10,4 +10,5 @@
 //! tested. `unsafe` is denied in the whole crate and allowed in one folder, [`afpacket`].
 
 pub mod afpacket;
+pub mod options;
 pub mod source;

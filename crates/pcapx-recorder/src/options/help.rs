@@ -1,0 +1,156 @@
+//! The help, made from the table.
+
+use super::table::{Effect, OPTIONS, OptionSpec, Setting, Value};
+
+/// No terminal has to wrap this.
+const WIDTH: usize = 78;
+/// Where the text of an option begins.
+const INDENT: usize = 32;
+
+const HEAD: &str = "\
+Records network interfaces into rolling capture files, with n2disk's options.
+
+Usage: pcapx-recorder [CONFIGURATION FILE] [OPTIONS]
+
+";
+
+const TAIL: &str = "\
+A size in MB counts 1 048 576 bytes, as n2disk's does.
+
+The configuration file has one option a line, with = or a blank before the
+value; # begins a comment. An option on the command line replaces the file's.
+
+Examples:
+  # what n2disk did
+  pcapx-recorder /etc/n2disk/n2disk.conf
+  # is the file all right, and what does it come to
+  pcapx-recorder /etc/n2disk/n2disk.conf --check
+  # two interfaces, five minutes a file, no more than 500 000 MB
+  pcapx-recorder -i eth0,eth1 -o /storage/pcaps -A /storage/pcaps -I \\
+      --max-file-duration 300 --disk-limit 500000
+  # headers only, without the backup's traffic
+  pcapx-recorder -i eth0 -o /storage/pcaps -I --packet-slicing 4 \\
+      -f \"not host 10.0.0.9\"
+  # how fast is the disk
+  pcapx-recorder -o /storage/pcaps --simulate disk
+
+Exactly one folder is written to by one recorder. Rights to record come from
+CAP_NET_RAW, which the shipped systemd unit gives.
+";
+
+/// The text that an option asks for, if it asks for one.
+pub(super) fn asked(option: &OptionSpec) -> Option<String> {
+    match option.setting()? {
+        Setting::Help => Some(text()),
+        Setting::Version => Some(format!("pcapx-recorder {}\n", env!("CARGO_PKG_VERSION"))),
+        _ => None,
+    }
+}
+
+/// The help.
+fn text() -> String {
+    let mut text = HEAD.to_owned();
+    text.push_str("Options:\n");
+    for option in OPTIONS {
+        if let Effect::Sets { doc, .. } = option.effect {
+            entry(&mut text, &synopsis(option), doc);
+        }
+    }
+    for (title, is_here) in [
+        (
+            "Known to n2disk, without effect here; a warning says what to do instead:",
+            is_idle as fn(&OptionSpec) -> bool,
+        ),
+        ("Known to n2disk, refused here; the error says why:", is_refused),
+    ] {
+        text.push('\n');
+        text.push_str(title);
+        text.push('\n');
+        let names: Vec<_> = OPTIONS.iter().filter(|option| is_here(option)).map(names).collect();
+        wrap(&mut text, &names.join(", "), 2, 2);
+    }
+    text.push('\n');
+    text.push_str(TAIL);
+    text
+}
+
+fn is_idle(option: &OptionSpec) -> bool {
+    matches!(option.effect, Effect::Idle(_))
+}
+
+fn is_refused(option: &OptionSpec) -> bool {
+    matches!(option.effect, Effect::Refused(_))
+}
+
+/// `--name` and, where there is a letter, `-n`.
+fn names(option: &OptionSpec) -> String {
+    option
+        .letter
+        .map_or_else(|| format!("--{}", option.name), |letter| format!("-{letter}/--{}", option.name))
+}
+
+fn synopsis(option: &OptionSpec) -> String {
+    let letter = option.letter.map_or_else(|| "    ".to_owned(), |letter| format!("-{letter}, "));
+    let name = option.alias.unwrap_or(option.name);
+    let value = match option.value {
+        Value::None => String::new(),
+        Value::Needed(what) => format!(" {what}"),
+        Value::Maybe(what) => format!("[={what}]"),
+    };
+    format!("{letter}--{name}{value}")
+}
+
+/// An option on the left, its text on the right.
+fn entry(text: &mut String, synopsis: &str, doc: &str) {
+    let left = format!("  {synopsis}");
+    if left.chars().count() + 2 > INDENT {
+        text.push_str(&left);
+        text.push('\n');
+        wrap(text, doc, INDENT, INDENT);
+    } else {
+        text.push_str(&left);
+        wrap(text, doc, INDENT - left.chars().count(), INDENT);
+    }
+}
+
+/// Appends words in lines, the first one `first` columns from where the text stands.
+fn wrap(text: &mut String, words: &str, first: usize, indent: usize) {
+    let standing = text.chars().rev().take_while(|c| *c != '\n').count();
+    text.extend(std::iter::repeat_n(' ', first));
+    let mut column = standing + first;
+    for (at, word) in words.split_whitespace().enumerate() {
+        let len = word.chars().count();
+        if at > 0 && column + 1 + len > WIDTH {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if at > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += len;
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_option_and_fits_a_terminal() {
+        let text = text();
+        for option in OPTIONS {
+            assert!(
+                text.contains(&format!("--{}", option.alias.unwrap_or(option.name))),
+                "--{}",
+                option.name
+            );
+        }
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert_eq!(line, line.trim_end(), "blanks at the end of a line");
+        }
+    }
+}
