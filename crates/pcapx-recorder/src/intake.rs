@@ -1,0 +1,233 @@
+//! From the source to chunks: the thread that must not wait.
+//!
+//! ```text
+//! source ─► filter ─► record header + packet ─► chunk ─► storage
+//!                                               full, or 400 ms old
+//! ```
+//!
+//! It does nothing but copy, and decide where segments end. While all chunks are on their way to the disk it waits, and the
+//! ring keeps the packets; when the ring is full as well, the kernel counts what it drops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use pcapx_core::time::Timestamp;
+use pcapx_timeline::matcher::Matcher;
+use pcapx_timeline::packet::PacketKeys;
+
+use crate::chunk::{Chunk, Pool};
+use crate::counters::Counters;
+use crate::record::{RECORD_HEADER_BYTES, RecordForm};
+use crate::rotation::{Extent, Rotation};
+use crate::source::{Counts, Packet, PacketSource, SourceError, Waited};
+use crate::storage::{Message, SegmentEnd};
+
+/// Packets are on their way to the disk after this time at the latest: they are to be found a second after they came.
+const FLUSH_AFTER: Duration = Duration::from_millis(400);
+/// How long the source may wait for packets before the thread looks around.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// What is recorded of each packet, and how segments are cut.
+#[derive(Debug)]
+pub struct IntakePlan {
+    /// When a segment ends.
+    pub rotation: Rotation,
+    /// How packets stand in it.
+    pub form: RecordForm,
+    /// Packets that are recorded; all where there is none.
+    pub filter: Option<Matcher>,
+}
+
+/// Why recording has ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was told to, or a file that was read is at its end.
+    AtEnd,
+    /// The source has failed.
+    Source(SourceError),
+    /// The storage has ended; it knows why.
+    Storage,
+}
+
+/// Runs until `stop` is set, the source is at its end, or something fails. The last segment is ended in any case.
+pub(crate) fn run<S: PacketSource>(
+    source: &mut S,
+    plan: IntakePlan,
+    pool: Pool,
+    storage: SyncSender<Message>,
+    counters: Arc<Counters>,
+    stop: &AtomicBool,
+) -> Ended {
+    let Some(chunk) = pool.take(&[]) else { return Ended::Storage };
+    let mut desk = Desk {
+        plan,
+        pool,
+        storage,
+        counters,
+        chunk,
+        open: None,
+        counts: Counts::default(),
+        flushed: Instant::now(),
+        latest: None,
+        is_storage_gone: false,
+    };
+    let ended = desk.follow(source, stop);
+    desk.end_segment(source);
+    ended
+}
+
+/// A segment under way.
+struct Open {
+    extent: Extent,
+    /// Counts of the source when it began.
+    counts: Counts,
+}
+
+struct Desk {
+    plan: IntakePlan,
+    pool: Pool,
+    storage: SyncSender<Message>,
+    counters: Arc<Counters>,
+    chunk: Chunk,
+    open: Option<Open>,
+    /// Counts of the source when they were asked for last.
+    counts: Counts,
+    flushed: Instant,
+    /// The time of the last packet.
+    latest: Option<Timestamp>,
+    is_storage_gone: bool,
+}
+
+impl Desk {
+    fn follow<S: PacketSource>(&mut self, source: &mut S, stop: &AtomicBool) -> Ended {
+        let mut is_stopping = false;
+        loop {
+            if stop.load(Ordering::Relaxed) && !is_stopping {
+                is_stopping = true;
+                if let Err(error) = source.stop() {
+                    return Ended::Source(error);
+                }
+            }
+            let waited = source.wait(WAIT, &mut |packet| self.take(&packet));
+            let came = Timestamp::now();
+            match waited {
+                Ok(Waited::End) => return Ended::AtEnd,
+                Ok(Waited::Packets(_)) => self.flush_when_due(None),
+                Ok(Waited::Nothing) => {
+                    // The ring is empty: whatever came until now is in the chunk.
+                    self.flush_when_due(Some(came));
+                    if self.open.as_ref().is_some_and(|open| open.extent.is_over(came)) {
+                        self.end_segment(source);
+                    }
+                }
+                Err(error) if error.is_passing() => log::warn!("{error}"),
+                Err(error) => return Ended::Source(error),
+            }
+            self.count(source);
+            if self.is_storage_gone {
+                return Ended::Storage;
+            }
+        }
+    }
+
+    /// Takes one packet.
+    #[inline]
+    fn take(&mut self, packet: &Packet<'_>) {
+        Counters::add(&self.counters.packets_received, 1);
+        Counters::add(&self.counters.bytes_received, packet.orig_len.into());
+        let form = self.plan.form;
+        if let Some(filter) = &self.plan.filter
+            && !filter.matches(&PacketKeys::of(form.link_type, packet.data))
+        {
+            Counters::add(&self.counters.packets_filtered, 1);
+            return;
+        }
+        let data = &packet.data[..packet.data.len().min(form.snaplen as usize)];
+        let bytes = (RECORD_HEADER_BYTES + data.len()) as u64;
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| self.plan.rotation.ends_before(&open.extent, packet.time, bytes))
+        {
+            self.hand_over(None);
+            self.close();
+        }
+        if self.open.is_none() {
+            self.begin(packet.time);
+        }
+        if self.chunk.room() < bytes as usize {
+            self.hand_over(None);
+        }
+        let header = form.record_header(packet.time, data.len() as u32, packet.orig_len);
+        self.chunk.push(&header);
+        self.chunk.push(data);
+        self.latest = Some(packet.time);
+        if let Some(open) = &mut self.open {
+            open.extent.add(packet.time, bytes);
+        }
+        Counters::add(&self.counters.packets_recorded, 1);
+    }
+
+    fn begin(&mut self, first: Timestamp) {
+        let header = self.plan.form.file_header();
+        self.open =
+            Some(Open { extent: self.plan.rotation.begin(first, header.len() as u64), counts: self.counts });
+        self.send(Message::Begin { first, form: self.plan.form });
+        self.chunk.push(&header);
+    }
+
+    /// Hands over what has waited long enough. `quiet_until` is set when nothing else came up to then.
+    fn flush_when_due(&mut self, quiet_until: Option<Timestamp>) {
+        if self.flushed.elapsed() >= FLUSH_AFTER {
+            if self.chunk.has_news() {
+                self.hand_over(quiet_until);
+            } else if let Some(until) = quiet_until {
+                self.send(Message::Quiet(until));
+                self.flushed = Instant::now();
+            }
+        }
+    }
+
+    /// Hands the chunk over to be written, and begins the next.
+    fn hand_over(&mut self, quiet_until: Option<Timestamp>) {
+        if !self.chunk.has_news() {
+            return;
+        }
+        self.flushed = Instant::now();
+        let Some(next) = self.pool.take(self.chunk.rest()) else {
+            self.is_storage_gone = true;
+            return;
+        };
+        let chunk = std::mem::replace(&mut self.chunk, next);
+        let up_to = quiet_until.or(self.latest).unwrap_or(Timestamp::MIN);
+        self.send(Message::Write { chunk, up_to });
+    }
+
+    fn end_segment<S: PacketSource>(&mut self, source: &mut S) {
+        self.hand_over(None);
+        self.count(source);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let kernel_drops = self.counts.dropped - open.counts.dropped;
+        self.send(Message::End(SegmentEnd { packets: open.extent.packets(), kernel_drops }));
+        // The next segment begins a file of its own.
+        self.chunk.start_anew();
+    }
+
+    fn count<S: PacketSource>(&mut self, source: &mut S) {
+        // Counts that cannot be had now are had later.
+        let Ok(counts) = source.counts() else { return };
+        Counters::add(&self.counters.kernel_drops, counts.dropped - self.counts.dropped);
+        Counters::add(&self.counters.ring_freezes, counts.freezes - self.counts.freezes);
+        self.counts = counts;
+    }
+
+    fn send(&mut self, message: Message) {
+        self.is_storage_gone |= self.storage.send(message).is_err();
+    }
+}

@@ -1,0 +1,52 @@
+//! One recording: a source, its intake, its storage.
+//!
+//! ```text
+//! caller's thread: intake ── chunks ──► storage thread ──► seal thread
+//!                     ▲                    │
+//!                     └── written chunks ──┘
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::chunk::Pool;
+use crate::counters::Counters;
+use crate::intake::{self, Ended, IntakePlan};
+use crate::source::{PacketSource, SourceError};
+use crate::storage::{self, MakeRoom, StorageError, StoragePlan};
+
+/// Chunks of one megabyte between the ring and the disk.
+pub const CHUNKS: usize = 16;
+
+/// Why a recording has failed. What was recorded before is sealed, where the disk allows it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The source gives no packets any more.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Packets cannot be stored.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Records what `source` gives until `stop` is set or the source is at its end, and returns when the last segment is sealed.
+pub fn record<S: PacketSource, R: MakeRoom + 'static>(
+    source: &mut S,
+    intake_plan: IntakePlan,
+    storage_plan: StoragePlan,
+    room: R,
+    counters: &Arc<Counters>,
+    stop: &AtomicBool,
+) -> Result<(), RecordError> {
+    let pool = Pool::new(CHUNKS);
+    let (sender, messages) = storage::channel(CHUNKS);
+    let thread = storage::start(storage_plan, room, pool.returns(), messages, Arc::clone(counters))?;
+    let ended = intake::run(source, intake_plan, pool, sender, Arc::clone(counters), stop);
+    let stored = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    stored?;
+    match ended {
+        Ended::Source(error) => Err(error.into()),
+        Ended::AtEnd | Ended::Storage => Ok(()),
+    }
+}

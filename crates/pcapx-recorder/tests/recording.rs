@@ -1,0 +1,179 @@
+//! From a source to segments: what is recorded is what came.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pcapx_core::local::LocalZone;
+use pcapx_core::window::Window;
+use pcapx_recorder::counters::Counters;
+use pcapx_recorder::intake::IntakePlan;
+use pcapx_recorder::record::RecordForm;
+use pcapx_recorder::recording::record;
+use pcapx_recorder::rotation::Rotation;
+use pcapx_recorder::source::{FileSource, PacketSource};
+use pcapx_recorder::storage::{Layout, Retention, StoragePlan, recover};
+use pcapx_testkit::trace::Trace;
+use pcapx_timeline::Catalog;
+use pcapx_timeline::index::{Identity, IndexPlace, IndexReader};
+use pcapx_timeline::segment::SegmentReader;
+
+const NO_LIMIT: u64 = u64::MAX;
+
+struct Site {
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn dump(&self) -> PathBuf {
+        self.dir.path().join("rolling")
+    }
+
+    fn layout(&self) -> Layout {
+        std::fs::create_dir_all(self.dump()).unwrap();
+        Layout::new(self.dump(), Some(self.dump()), 0o640, 0o750, LocalZone::named("UTC").unwrap())
+    }
+
+    fn record(&self, file: &Path, rotation: Rotation, limit: u64) -> Arc<Counters> {
+        let counters = Arc::new(Counters::default());
+        let mut source = FileSource::open(file, 65_535).unwrap();
+        let form = RecordForm { link_type: source.link_type(), snaplen: 65_535, nanoseconds: true };
+        let reserve = 1 << 20;
+        let room = Retention::new(self.layout(), limit, reserve, Arc::clone(&counters)).unwrap();
+        let plan = StoragePlan { layout: self.layout(), reserve, is_indexed: true };
+        let intake = IntakePlan { rotation, form, filter: None };
+        record(&mut source, intake, plan, room, &counters, &AtomicBool::new(false)).unwrap();
+        counters
+    }
+
+    fn trace(&self, bytes: u64) -> Vec<PathBuf> {
+        let trace = Trace::new(7).bytes(bytes);
+        trace.write_rolling(&self.dir.path().join("trace"), Duration::from_secs(4000), |_| ()).unwrap().files
+    }
+}
+
+type Kept = (i64, u32, Vec<u8>);
+
+fn packets(paths: &[PathBuf]) -> Vec<Kept> {
+    let mut all = Vec::new();
+    for path in paths {
+        let mut reader = SegmentReader::open(path).unwrap();
+        while let Some(packet) = reader.next_packet().unwrap() {
+            all.push((packet.time.as_nanos(), packet.orig_len, packet.data.to_vec()));
+        }
+    }
+    all
+}
+
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    Catalog::open(&[folder]).unwrap().segments().iter().map(|segment| segment.file.clone()).collect()
+}
+
+const MINUTE: Rotation = Rotation { duration: Some(Duration::from_secs(60)), bytes: None, packets: None };
+
+#[test]
+fn every_packet_is_recorded_once_in_segments_that_end_with_the_minute() {
+    let site = Site::new();
+    let trace = site.trace(8 << 20);
+    let counters = site.record(&trace[0], MINUTE, NO_LIMIT);
+    let mut recorded = segments(&site.dump());
+    recorded.sort();
+    assert_eq!(recorded.len(), 60);
+    assert!(packets(&recorded) == packets(&trace));
+    assert_eq!(counters.segments_sealed.load(Ordering::Relaxed), 60);
+    for path in &recorded {
+        let first = packets(std::slice::from_ref(path))[0].0;
+        let name = format!("{}.{:06}.pcap", first / 1_000_000_000, first % 1_000_000_000 / 1000);
+        assert_eq!(path.file_name().unwrap().to_str(), Some(name.as_str()));
+        let identity = Identity::of(&std::fs::metadata(path).unwrap());
+        IndexReader::find(&IndexPlace::beside(), path, &identity).unwrap().verify().unwrap();
+    }
+    // Each has its link, and the way back.
+    let links = walk(&site.dump()).into_iter().filter(|path| path.is_symlink()).collect::<Vec<_>>();
+    assert_eq!(links.len(), 120);
+    assert!(links.iter().all(|link| link.exists()), "a link leads nowhere");
+}
+
+#[test]
+fn bytes_and_packets_end_segments_too() {
+    let site = Site::new();
+    let trace = site.trace(2 << 20);
+    let rotation = Rotation { duration: None, bytes: Some(300_000), packets: Some(500) };
+    site.record(&trace[0], rotation, NO_LIMIT);
+    let mut recorded = segments(&site.dump());
+    recorded.sort();
+    assert!(recorded.len() >= 7);
+    for path in &recorded {
+        assert!(std::fs::metadata(path).unwrap().len() <= 300_000);
+        assert!(packets(std::slice::from_ref(path)).len() <= 500);
+    }
+    assert!(packets(&recorded) == packets(&trace));
+}
+
+#[test]
+fn the_oldest_segments_go_and_the_limit_is_kept() {
+    let site = Site::new();
+    let trace = site.trace(16 << 20);
+    let counters = site.record(&trace[0], MINUTE, 4 << 20);
+    let mut recorded = segments(&site.dump());
+    recorded.sort();
+    let all = packets(&trace);
+    let kept = packets(&recorded);
+    assert!(counters.segments_removed.load(Ordering::Relaxed) > 30);
+    assert!(!kept.is_empty() && kept.len() < all.len() / 3);
+    assert!(kept[..] == all[all.len() - kept.len()..], "what is kept is the end of what came, without a gap");
+    let bytes: u64 = walk(&site.dump())
+        .iter()
+        .filter_map(|path| std::fs::symlink_metadata(path).ok())
+        .map(|m| m.len())
+        .sum();
+    assert!(bytes <= 5 << 20, "{bytes}");
+    assert!(walk(&site.dump()).iter().all(|path| path.exists()), "a link leads nowhere");
+}
+
+#[test]
+fn a_torn_segment_is_cut_and_published_with_its_index() {
+    let site = Site::new();
+    let trace = site.trace(1 << 20);
+    let layout = site.layout();
+    let whole = std::fs::read(&trace[0]).unwrap();
+    let all = packets(&trace);
+    let name = format!("{}.{:06}.pcap.tmp", all[0].0 / 1_000_000_000, all[0].0 % 1_000_000_000 / 1000);
+    for (cut, zeros) in [(0, 0), (10, 0), (0, 4096), (whole.len() - 30, 0), (whole.len() - 24, 4072)] {
+        let folder = site.dump().join("1.000000");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut bytes = whole[..whole.len() - cut].to_vec();
+        bytes.extend(vec![0; zeros]);
+        std::fs::write(folder.join(&name), bytes).unwrap();
+        let recovered = recover(&layout, true).unwrap();
+        let found = packets(&recovered.segments);
+        assert!(found[..] == all[..found.len()]);
+        let lost = all.len() - found.len();
+        assert!(lost <= 1 || cut > 100, "{lost} packets lost");
+        assert_eq!(recovered.empty, u64::from(cut > 100));
+        assert_eq!(recovered.packets, found.len() as u64);
+        for path in &recovered.segments {
+            let identity = Identity::of(&std::fs::metadata(path).unwrap());
+            IndexReader::find(&IndexPlace::beside(), path, &identity).unwrap().verify().unwrap();
+        }
+        std::fs::remove_dir_all(site.dump()).unwrap();
+        std::fs::create_dir_all(site.dump()).unwrap();
+    }
+    let catalog = Catalog::open(&[site.dump()]).unwrap();
+    assert!(catalog.query(None, Window::ALL).survey().unwrap().segments.is_empty());
+}
+
+/// Everything below a folder but folders, links not followed.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() { all.extend(walk(&path)) } else { all.push(path) }
+    }
+    all
+}
