@@ -75,7 +75,9 @@ impl Answer {
 /// A folder that is gone when it is dropped; in memory where the machine has a place for that, since what is written here is
 /// written for good thousands of times.
 pub(crate) fn scratch() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    let mut named = tempfile::Builder::new();
+    named.prefix("pcapx-test-");
+    named.tempdir_in("/dev/shm").or_else(|_| named.tempdir()).unwrap()
 }
 
 pub(crate) fn filter(text: &str) -> Expr {
