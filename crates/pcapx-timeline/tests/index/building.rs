@@ -142,6 +142,16 @@ fn what_a_killed_builder_leaves_is_taken_over() {
 }
 
 #[test]
+fn nothing_of_longer_leftovers_gets_into_an_index() {
+    let site = Site::new();
+    site.remove_index();
+    let hidden = site.folder.path().join(format!(".a.pcap{SIDECAR_SUFFIX}.building"));
+    fs::write(hidden, vec![0xaa; site.index.len() * 3]).unwrap();
+    index(&site.segment).unwrap();
+    site.is_clean_and_indexed();
+}
+
+#[test]
 fn of_several_builders_one_wins() {
     let site = Site::new();
     for round in 0..10 * effort() {
