@@ -19,6 +19,7 @@ use pcapx_timeline::packet::PacketKeys;
 
 use crate::chunk::{Chunk, Pool};
 use crate::counters::Counters;
+use crate::options::Layer;
 use crate::record::{RECORD_HEADER_BYTES, RecordForm};
 use crate::rotation::{Extent, Rotation};
 use crate::source::{Counts, Packet, PacketSource, SourceError, Waited};
@@ -38,6 +39,8 @@ pub struct IntakePlan {
     pub form: RecordForm,
     /// Packets that are recorded; all where there is none.
     pub filter: Option<Matcher>,
+    /// The last header that is kept; `None` keeps what is behind it, too.
+    pub slicing: Option<Layer>,
 }
 
 /// Why recording has ended.
@@ -144,7 +147,9 @@ impl Desk {
             Counters::add(&self.counters.packets_filtered, 1);
             return;
         }
-        let data = &packet.data[..packet.data.len().min(form.snaplen as usize)];
+        let kept =
+            self.plan.slicing.map_or(packet.data.len(), |layer| layer.kept(form.link_type, packet.data));
+        let data = &packet.data[..kept.min(form.snaplen as usize)];
         let bytes = (RECORD_HEADER_BYTES + data.len()) as u64;
         if self
             .open

@@ -29,5 +29,7 @@ pub mod options;
 pub mod record;
 pub mod recording;
 pub mod rotation;
+pub mod service;
 pub mod source;
+pub mod status;
 pub mod storage;

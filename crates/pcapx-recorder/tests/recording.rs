@@ -46,7 +46,7 @@ impl Site {
         let reserve = 1 << 20;
         let room = Retention::new(self.layout(), limit, reserve, Arc::clone(&counters)).unwrap();
         let plan = StoragePlan { layout: self.layout(), reserve, is_indexed: true };
-        let intake = IntakePlan { rotation, form, filter: None };
+        let intake = IntakePlan { rotation, form, filter: None, slicing: None };
         record(&mut source, intake, plan, room, &counters, &AtomicBool::new(false)).unwrap();
         counters
     }

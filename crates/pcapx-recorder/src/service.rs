@@ -1,0 +1,162 @@
+//! From settings to a running recorder.
+//!
+//! Everything that can be wrong is found before a packet is taken: folders, lock, limit, what an earlier recorder left, and
+//! the sources. From then on the capture has the caller's thread, and a status thread tells how it goes.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use pcapx_core::local::LocalZone;
+use pcapx_timeline::matcher::Matcher;
+use rustix::fs::statvfs;
+
+use crate::afpacket::{Capture, CaptureOptions};
+use crate::counters::Counters;
+use crate::intake::IntakePlan;
+use crate::options::{Direction, DiskLimit, Input, Settings};
+use crate::record::RecordForm;
+use crate::recording::{CHUNKS, RecordError, record};
+use crate::rotation::Rotation;
+use crate::source::{FileSource, PacketSource, SourceError};
+use crate::status::Status;
+use crate::storage::{FolderLock, Layout, Retention, StorageError, StoragePlan, recover};
+
+/// Bytes of the chunks between ring and disk: they are part of the buffer that was asked for.
+const CHUNKS_BYTES: u64 = (CHUNKS as u64) << 20;
+/// The least ring that is worth having.
+const RING_LEAST_BYTES: u64 = 8 << 20;
+
+/// Why the recorder ends, or does not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// While recording.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Several sources were asked for.
+    #[error(
+        "one recorder records one interface: start one for each, with a folder of its own, and have the timeline name both"
+    )]
+    SeveralInputs,
+    /// Nothing to record.
+    #[error("no interface is named: -i INTERFACE")]
+    NoInput,
+}
+
+impl From<SourceError> for ServiceError {
+    fn from(error: SourceError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+impl From<StorageError> for ServiceError {
+    fn from(error: StorageError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+/// Records as `settings` say until `stop` is set or the source ends.
+pub fn run(settings: &Settings, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
+    match &settings.inputs[..] {
+        [] => Err(ServiceError::NoInput),
+        [Input::File(path)] => follow(&mut FileSource::open(path, settings.snaplen)?, settings, stop),
+        [Input::Interface(name)] => {
+            if settings.threads > NonZeroUsize::MIN {
+                log::warn!("one thread captures: several are not offered yet");
+            }
+            follow(&mut Capture::open(name, &capture_options(settings))?, settings, stop)
+        }
+        _ => Err(ServiceError::SeveralInputs),
+    }
+}
+
+fn capture_options(settings: &Settings) -> CaptureOptions {
+    let ring = settings.buffer_bytes.saturating_sub(CHUNKS_BYTES).max(RING_LEAST_BYTES);
+    CaptureOptions {
+        ring_bytes: usize::try_from(ring).unwrap_or(usize::MAX),
+        snaplen: settings.snaplen,
+        promiscuous: settings.promiscuous,
+        outgoing: settings.direction == Direction::Both,
+        hardware_time: settings.hardware_time,
+    }
+}
+
+fn follow<S: PacketSource>(
+    source: &mut S,
+    settings: &Settings,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), ServiceError> {
+    let counters = Arc::new(Counters::default());
+    let dump = made(&settings.dump, settings.dir_mode)?;
+    let timeline = settings.timeline.as_ref().map(|path| made(path, settings.dir_mode)).transpose()?;
+    let _lock = FolderLock::take(&dump)?;
+    let layout = Layout::new(
+        dump.clone(),
+        timeline.clone(),
+        settings.file_mode,
+        settings.dir_mode,
+        LocalZone::system(),
+    );
+    let recovered = recover(&layout, settings.index)?;
+    if !recovered.segments.is_empty() || recovered.empty > 0 {
+        log::info!(
+            "an earlier recorder was ended: {} segments with {} packets put in order, {} torn bytes cut off, {} empty files removed",
+            recovered.segments.len(),
+            recovered.packets,
+            recovered.bytes_cut,
+            recovered.empty
+        );
+    }
+    let limit = limit(settings.disk_limit, &dump)?;
+    let room = Retention::new(layout.clone(), limit, settings.file_bytes, Arc::clone(&counters))?;
+    let form = RecordForm {
+        link_type: source.link_type(),
+        snaplen: settings.snaplen,
+        nanoseconds: settings.nanoseconds,
+    };
+    let rotation = Rotation {
+        duration: settings.file_duration,
+        bytes: Some(settings.file_bytes),
+        packets: settings.file_packets,
+    };
+    let intake = IntakePlan {
+        rotation,
+        form,
+        filter: settings.filter.as_ref().map(Matcher::new),
+        slicing: settings.slicing,
+    };
+    let storage = StoragePlan { layout, reserve: settings.file_bytes, is_indexed: settings.index };
+    log::info!(
+        "recording {} ({}) to {}, at most {} MB",
+        source.name(),
+        form.link_type,
+        dump.display(),
+        limit >> 20
+    );
+    let status = Status::start(timeline.as_deref().unwrap_or(&dump), source.name(), limit, &counters);
+    let recorded = record(source, intake, storage, room, &counters, stop);
+    status.finish();
+    Ok(recorded?)
+}
+
+/// The folder, made where it is missing, links resolved.
+fn made(folder: &Path, mode: u32) -> Result<PathBuf, StorageError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let failed = |source| StorageError::Folder { path: folder.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(mode).create(folder).map_err(failed)?;
+    fs::canonicalize(folder).map_err(failed)
+}
+
+fn limit(limit: DiskLimit, dump: &Path) -> Result<u64, StorageError> {
+    match limit {
+        DiskLimit::Bytes(bytes) => Ok(bytes),
+        DiskLimit::Percent(percent) => {
+            let volume = statvfs(dump)
+                .map_err(|e| StorageError::Folder { path: dump.to_owned(), source: e.into() })?;
+            Ok(volume.f_blocks * volume.f_frsize / 100 * u64::from(percent))
+        }
+    }
+}
