@@ -8,7 +8,7 @@ use super::builder::Sealed;
 use super::{Identity, IndexError, IndexPlace, IndexWriter, Summary};
 use crate::control::CancelToken;
 use crate::packet::PacketKeys;
-use crate::segment::{Ending, SegmentReader};
+use crate::segment::{Ending, SegmentError, SegmentReader};
 
 /// Packets between two looks at the caller's token.
 const CHECK_EVERY_PACKETS: u64 = 4096;
@@ -58,8 +58,10 @@ pub fn index_segment(
             Ok(Some(packet)) => {
                 (packet.time, packet.link_type, PacketKeys::of(packet.link_type, packet.data))
             }
+            // Nobody would read a segment whose index tells of no packet, and so nobody would report the damage.
+            Err(e @ SegmentError::Damaged { .. }) if builder.packets() == 0 => return Err(e.into()),
             // What is damaged is left to those who read the packets: they report it.
-            Ok(None) | Err(crate::segment::SegmentError::Damaged { .. }) => break start,
+            Ok(None) | Err(SegmentError::Damaged { .. }) => break start,
             Err(e) => return Err(e.into()),
         };
         // Who begins to read here must know the interfaces: those named in front of the first packet, and no others.

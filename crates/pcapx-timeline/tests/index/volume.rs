@@ -158,6 +158,19 @@ fn segments_without_packets_have_an_index() {
 }
 
 #[test]
+fn damage_in_front_of_the_first_packet_is_told() {
+    let folder = scratch();
+    let path = folder.path().join("damaged.pcap");
+    let bytes = [&Pcap::new().encode(&[])[..], &[0xff; 64]].concat();
+    std::fs::write(&path, bytes).unwrap();
+    assert!(index(&path).is_err());
+    let question = filter("host 10.0.0.1");
+    let answer = indexed(folder.path(), Some(&question), Window::ALL);
+    assert_same(&answer, &scanned(folder.path(), Some(&question), Window::ALL), "damaged");
+    assert!(matches!(&answer.extraction.warnings[..], [w] if w.kind.may_hide_packets()));
+}
+
+#[test]
 fn the_longest_name_a_segment_can_have_needs_no_index() {
     let folder = scratch();
     let path = folder.path().join("x".repeat(255));
