@@ -3,6 +3,7 @@
 //! Checksums would keep a fuzzer out, so they are made right before the file is read. For that the directory is walked here a
 //! second time, after the description of the format and not after the code.
 
+use std::ops::Range;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -10,7 +11,7 @@ use std::sync::LazyLock;
 use pcapx_core::filter::{Expr, parse};
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
-use pcapx_timeline::index::{Identity, IndexReader, Plan};
+use pcapx_timeline::index::{Identity, IndexReader, Plan, Wanted};
 use pcapx_timeline::matcher::Matcher;
 
 use crate::memory;
@@ -58,8 +59,9 @@ pub fn check(input: &[u8]) {
         for (filter, matcher) in &*FILTERS {
             let Some(plan) = asked(&reader, Some((filter, matcher)), window, is_sound) else { continue };
             assert!(plan.blocks_wanted <= all.blocks_wanted, "{filter}: more than all");
-            let is_within = |range: &std::ops::Range<u64>| {
-                all.ranges.iter().any(|other| other.start <= range.start && range.end <= other.end)
+            let is_within = |wanted: &Wanted| {
+                let Range { start, end } = wanted.range;
+                all.ranges.iter().any(|other| other.range.start <= start && end <= other.range.end)
             };
             assert!(plan.ranges.iter().all(is_within), "{filter}: {plan:?} is not within {all:?}");
         }
@@ -77,8 +79,9 @@ fn asked(
 ) -> Option<Plan> {
     match reader.plan(filter, window) {
         Ok(plan) => {
-            let is_ascending = plan.ranges.windows(2).all(|pair| pair[0].end <= pair[1].start);
-            assert!(is_ascending && plan.ranges.iter().all(|range| range.start <= range.end), "{plan:?}");
+            let is_ascending = plan.ranges.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start);
+            let are_ranges = plan.ranges.iter().all(|wanted| wanted.range.start <= wanted.range.end);
+            assert!(is_ascending && are_ranges, "{plan:?}");
             assert!(plan.blocks_wanted <= plan.blocks && plan.flows_wanted <= plan.flows_tried, "{plan:?}");
             Some(plan)
         }
