@@ -4,6 +4,7 @@
 //! the sources. From then on the capture has the caller's thread, and a status thread tells how it goes.
 
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,22 @@ pub enum ServiceError {
         "one recorder records one interface: start one for each, with a folder of its own, and have the timeline name both"
     )]
     SeveralInputs,
+    /// An option that is read and does nothing yet: to go on without it would not be what was asked for.
+    #[error("{option} is not offered yet: {instead}")]
+    NotOffered {
+        /// The option.
+        option: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
+    /// The file for the number of the process cannot be written.
+    #[error("the process file {path:?} cannot be written: {source}")]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// Nothing to record.
     #[error("no interface is named: -i INTERFACE")]
     NoInput,
@@ -60,13 +77,22 @@ impl From<StorageError> for ServiceError {
 
 /// Records as `settings` say until `stop` is set or the source ends.
 pub fn run(settings: &Settings, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
+    let missing = [
+        (settings.simulation.is_some(), "--simulate", "measure with a recording to a folder in memory"),
+        (settings.user.is_some(), "--unprivileged-user", "start the recorder as that user, with CAP_NET_RAW"),
+        (settings.threads > NonZeroUsize::MIN, "--threads", "one thread captures"),
+    ];
+    if let Some(&(_, option, instead)) = missing.iter().find(|(is_asked, ..)| *is_asked) {
+        return Err(ServiceError::NotOffered { option, instead });
+    }
+    if let Some(path) = &settings.pid_file {
+        let failed = |source| ServiceError::PidFile { path: path.clone(), source };
+        fs::write(path, format!("{}\n", std::process::id())).map_err(failed)?;
+    }
     match &settings.inputs[..] {
         [] => Err(ServiceError::NoInput),
         [Input::File(path)] => follow(&mut FileSource::open(path, settings.snaplen)?, settings, stop),
         [Input::Interface(name)] => {
-            if settings.threads > NonZeroUsize::MIN {
-                log::warn!("one thread captures: several are not offered yet");
-            }
             follow(&mut Capture::open(name, &capture_options(settings))?, settings, stop)
         }
         _ => Err(ServiceError::SeveralInputs),
