@@ -50,7 +50,7 @@ const CHECK_EVERY_PACKETS: u64 = 4096;
 const QUEUE_BATCHES: usize = 2;
 /// Bytes of a segment that a thread reads at a time where an index tells what to read. All that matches in them can wait
 /// for the merge, so that a thread is never held up by those before it.
-const PIECE_BYTES: u64 = 2 << 20;
+const PIECE_BYTES: u64 = 1 << 20;
 /// Batches that a piece can give: packets of few bytes take up to that much more in the answer.
 const PIECE_BATCHES: usize = 2 * PIECE_BYTES as usize / BATCH_BYTES;
 

@@ -26,7 +26,7 @@ use pcapx_core::window::Window;
 /// Blocks that are this close are read at once, with what is between them: the next read costs as much.
 const GAP_BYTES: u64 = 8 * 1024;
 /// Ranges are not joined beyond this, so that several threads can share a segment.
-const RANGE_BYTES: u64 = 1 << 20;
+const RANGE_BYTES: u64 = 1 << 19;
 
 /// What has to be read of a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
