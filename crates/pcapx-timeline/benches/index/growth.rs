@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pcapx_core::filter::{Expr, parse};
 use pcapx_core::window::Window;
@@ -54,7 +54,15 @@ fn link(timeline: &Path, files: &[PathBuf]) {
         for path in files.iter().flat_map(|file| [file.clone(), sidecar(file)]) {
             fs::hard_link(&path, folder.join(path.file_name().expect("a name"))).expect("a link");
         }
+        age(&folder);
     }
+    age(timeline);
+}
+
+/// Makes a folder as old as those of a timeline are, all but the last ones.
+fn age(folder: &Path) {
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    fs::File::open(folder).and_then(|file| file.set_modified(hour_ago)).expect("a folder can be aged");
 }
 
 /// Asks the timeline in `args` again and again, and prints its part of a row.

@@ -21,6 +21,9 @@ pub struct IndexReader {
     file: File,
     pub(super) directory: Directory,
     bytes_read: Cell<u64>,
+    /// The end of the file, from `tail_at` on: of a small index, all that there is to read.
+    tail: Vec<u8>,
+    tail_at: u64,
 }
 
 impl IndexReader {
@@ -64,21 +67,21 @@ impl IndexReader {
         }
         let mut bytes_read = tail.len() as u64;
         let Extent { at, len } = trailer.directory;
-        let chunk = if let Some(from) = at.checked_sub(tail_at) {
-            let from = from as usize;
-            &tail[from..from + len as usize + CRC_BYTES]
+        let mut long = Vec::new();
+        let chunk = if let Some(chunk) = within(&tail, tail_at, trailer.directory) {
+            chunk
         } else {
-            tail.resize(len as usize + CRC_BYTES, 0);
-            read_exact(&file, &mut tail, at)?;
-            bytes_read += tail.len() as u64;
-            &tail[..]
+            long.resize(len as usize + CRC_BYTES, 0);
+            read_exact(&file, &mut long, at)?;
+            bytes_read += long.len() as u64;
+            &long[..]
         };
         let damaged = IndexError::damaged(at);
         if !chunk::verify(chunk, at) {
             return Err(damaged);
         }
         let directory = Directory::decode(&chunk[..len as usize], at).ok_or(damaged)?;
-        Ok(Self { file, directory, bytes_read: Cell::new(bytes_read) })
+        Ok(Self { file, directory, bytes_read: Cell::new(bytes_read), tail, tail_at })
     }
 
     /// What the index tells of its segment as a whole.
@@ -107,9 +110,24 @@ impl IndexReader {
 
     /// Reads a chunk into `bytes`.
     pub(super) fn chunk(&self, extent: Extent, bytes: &mut Vec<u8>) -> Result<(), IndexError> {
+        if let Some(chunk) = within(&self.tail, self.tail_at, extent) {
+            if !chunk::verify(chunk, extent.at) {
+                return Err(IndexError::damaged(extent.at));
+            }
+            bytes.clear();
+            bytes.extend_from_slice(&chunk[..chunk.len() - CRC_BYTES]);
+            return Ok(());
+        }
         self.bytes_read.set(self.bytes_read.get() + extent.len + CRC_BYTES as u64);
         chunk::read(&self.file, extent, bytes)
     }
+}
+
+/// A chunk with its checksum, if all of it lies in `tail`, which begins at `tail_at`.
+fn within(tail: &[u8], tail_at: u64, extent: Extent) -> Option<&[u8]> {
+    let from = usize::try_from(extent.at.checked_sub(tail_at)?).ok()?;
+    let to = usize::try_from(extent.end()?.checked_sub(tail_at)?).ok()?;
+    tail.get(from..to)
 }
 
 /// Whether there is no such file, nor can be one.
