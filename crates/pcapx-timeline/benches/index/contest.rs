@@ -1,7 +1,7 @@
 //! The same question to several programs, in turns.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pcapx_testkit::bench::{Cost, count_packets, median, say, turns};
@@ -12,12 +12,7 @@ use crate::asked::{Answer, Asked};
 /// Who is asked.
 pub(super) enum Contestant<'a> {
     Ours(Asked<'a>),
-    /// The files are told in a list, one a line.
-    Tcpdump {
-        tool: &'a Tool,
-        list: &'a Path,
-        filter: &'a str,
-    },
+    Tcpdump { tool: &'a Tool, files: &'a [PathBuf], filter: &'a str },
 }
 
 /// Medians of one contestant's turns.
@@ -31,18 +26,14 @@ pub(super) struct Outcome {
 }
 
 /// Asks every contestant in each turn, and does `before` each time. The first turn does not count.
-pub(super) fn hold<const N: usize>(
-    name: &str,
-    contestants: &[Contestant<'_>; N],
-    before: impl Fn(),
-) -> [Outcome; N] {
+pub(super) fn hold(name: &str, contestants: &[Contestant<'_>], before: impl Fn()) -> Vec<Outcome> {
     let out = match std::env::var_os("PCAPX_BENCH_OUT") {
         Some(dir) => tempfile::tempdir_in(dir),
         None => tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")),
     };
     let out = out.expect("a folder for the answers");
     let count = turns();
-    let mut outcomes: [Vec<Outcome>; N] = [const { Vec::new() }; N];
+    let mut outcomes = vec![Vec::new(); contestants.len()];
     for turn in 0..=count {
         say(&format!("{name}: turn {turn} of {count}"));
         for (contestant, outcomes) in contestants.iter().zip(&mut outcomes) {
@@ -54,7 +45,11 @@ pub(super) fn hold<const N: usize>(
         }
     }
     say("");
-    outcomes.map(|turns| {
+    outcomes.iter().map(|turns| Outcome::of(turns)).collect()
+}
+
+impl Outcome {
+    fn of(turns: &[Self]) -> Self {
         let mut whole = turns.last().copied().unwrap_or_default();
         whole.wall = median(turns.iter().map(|turn| turn.wall));
         whole.cpu = median(turns.iter().map(|turn| turn.cpu));
@@ -63,7 +58,7 @@ pub(super) fn hold<const N: usize>(
             std::array::from_fn(|step| median(turns.iter().map(|turn| turn.answer.steps[step])));
         whole.answer.peak_kib = turns.iter().map(|turn| turn.answer.peak_kib).max().unwrap_or_default();
         whole
-    })
+    }
 }
 
 impl Contestant<'_> {
@@ -75,10 +70,13 @@ impl Contestant<'_> {
                 let answer = Answer::read(&text);
                 Outcome { wall, cpu, packets: answer.packets, answer }
             }
-            Self::Tcpdump { tool, list, filter } => {
+            Self::Tcpdump { tool, files, filter } => {
+                let list = out.join("files");
+                let lines: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
+                fs::write(&list, lines.join("\n")).expect("the list of files is written");
                 let mut command = tool.command();
                 // As root it would give its rights up and could not write here any more.
-                command.args(["-n", "-Z", "root", "-V"]).arg(list).arg("-w").arg(&file).arg(filter);
+                command.args(["-n", "-Z", "root", "-V"]).arg(&list).arg("-w").arg(&file).arg(filter);
                 let (Cost { wall, cpu }, _) = Cost::of(&mut command);
                 Outcome { wall, cpu, packets: count_packets(&file), answer: Answer::default() }
             }

@@ -39,6 +39,7 @@ use pcapx_testkit::bench::{Shelf, segments, setting, turns};
 use pcapx_testkit::tool;
 use pcapx_testkit::trace::{Mix, Trace};
 use pcapx_timeline::index::IndexPlace;
+use search::Cache;
 
 const SEED: u64 = 1;
 const GIGABYTE: u64 = 1_000_000_000;
@@ -79,8 +80,8 @@ fn main() {
     {
         build::beside(&hour);
         let [warm, cold, scan] = tables;
-        for is_cold in [warm.then_some(false), cold.then_some(true)].into_iter().flatten() {
-            search::print(&tcpdump, &hour, &files, is_cold);
+        for cache in [warm.then_some(Cache::Warm), cold.then_some(Cache::Cold)].into_iter().flatten() {
+            search::print(&tcpdump, &hour, &files, cache);
         }
         if scan {
             scan::print(&tcpdump, &hour, &files);

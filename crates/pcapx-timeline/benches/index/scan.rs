@@ -1,6 +1,5 @@
 //! All of the hour, without indexes: ours with one thread, ours with a thread per processor, tcpdump.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use pcapx_core::window::Window;
@@ -22,18 +21,15 @@ pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf]) {
         "\n== no index, all of the hour; CPU is ours with one thread, the one to look at on a machine that has other work"
     );
     println!("\n{}", HEAD.join("\n"));
-    let lists = tempfile::tempdir().expect("a folder for the list");
-    let list = lists.path().join("all");
-    let lines: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
-    fs::write(&list, lines.join("\n")).expect("the list of files is written");
     for (name, filter) in &questions::questions(files, Window::ALL) {
         let single = Asked { folder: trace, filter, window: Window::ALL, indexed: false, threads: 1 };
         let contestants = [
             Contestant::Ours(single),
             Contestant::Ours(Asked { threads: all, ..single }),
-            Contestant::Tcpdump { tool: tcpdump, list: &list, filter },
+            Contestant::Tcpdump { tool: tcpdump, files, filter },
         ];
-        let [one, many, theirs] = contest::hold(name, &contestants, || ());
+        let outcomes = contest::hold(name, &contestants, || ());
+        let [one, many, theirs] = outcomes.as_slice() else { panic!("three contestants") };
         println!(
             "{name:<11}{:>10}{:>9}{:>10}{:>9}{:>9}{:>10.2}{:>5}{:>6}{:>8.2}{:>9.2}{:>8}{:>6.1}",
             one.packets,

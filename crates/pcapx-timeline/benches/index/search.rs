@@ -1,6 +1,5 @@
 //! Twelve minutes of an hour: ours with indexes, ours without, tcpdump over the window's files, tcpdump over all files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use pcapx_testkit::bench::page_cache;
@@ -9,7 +8,7 @@ use pcapx_testkit::tool::Tool;
 use crate::asked::Asked;
 use crate::contest::{self, Contestant, Outcome};
 use crate::questions::{self, files_of};
-use crate::{mb, ms, ratio};
+use crate::{HOUR, bytes_of, mb, ms, ratio, sidecar, threads};
 
 /// What stands above the times.
 const TIMES: [&str; 2] = [
@@ -22,62 +21,80 @@ const WORK: [&str; 2] = [
     "question    catalog   plan  search publish       MB        MB amplif.     read  of all  index scan",
 ];
 
-/// Prints the table: with the page cache as it is after the first turn, or emptied of the trace before each question.
-pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], is_cold: bool) {
-    let window = questions::window(crate::HOUR / 2);
+/// What is in the page cache when a question is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cache {
+    /// All of the trace, after the first turn.
+    Warm,
+    /// Nothing of it.
+    Cold,
+}
+
+/// Prints the tables of times and of work.
+pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], cache: Cache) {
+    let window = questions::window(HOUR / 2);
     let own = files_of(files, window);
-    println!(
-        "\n== {}: window {window}, {} files of {} MB; tcpdump* reads all {} files, {} MB\n",
-        if is_cold { "cold page cache" } else { "warm page cache" },
-        own.len(),
-        mb(crate::bytes_of(&own)),
-        files.len(),
-        mb(crate::bytes_of(files)),
-    );
-    let evict = || {
-        for file in files.iter().flat_map(|file| [file.clone(), crate::sidecar(file)]) {
-            page_cache::evict(&file).expect("the page cache can be told");
-        }
-    };
-    if is_cold {
-        evict();
-        match page_cache::is_cached(&files[0]) {
-            Ok(false) => {}
-            Ok(true) => return println!("not possible: the system keeps these files in memory"),
-            Err(e) => println!("whether the files have left the cache is not known: {e}"),
-        }
+    println!("\n== {} page cache: {window}, {} files of {} MB", cache.name(), own.len(), mb(bytes_of(&own)));
+    match cache {
+        Cache::Warm => println!("tcpdump* reads all {} files, {} MB\n", files.len(), mb(bytes_of(files))),
+        Cache::Cold if !can_be_cold(files) => return,
+        Cache::Cold => println!(),
     }
-    let lists = tempfile::tempdir().expect("a folder for the lists");
-    let [list, list_of_all] = [("window", own.as_slice()), ("all", files)].map(|(name, files)| {
-        let path = lists.path().join(name);
-        let lines: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
-        fs::write(&path, lines.join("\n")).expect("the list of files is written");
-        path
-    });
     println!("{}", TIMES.join("\n"));
     let questions = questions::questions(&own, window);
     let mut work = Vec::new();
     for (name, filter) in &questions {
-        let ours = Asked { folder: trace, filter, window, indexed: true, threads: crate::threads() };
-        let theirs = |list| Contestant::Tcpdump { tool: tcpdump, list, filter };
-        let contestants = [
-            Contestant::Ours(ours),
-            Contestant::Ours(Asked { indexed: false, ..ours }),
-            theirs(&list),
-            theirs(&list_of_all),
-        ];
-        let outcomes = contest::hold(name, &contestants, || {
-            if is_cold {
-                evict();
+        let ours = Asked { folder: trace, filter, window, indexed: true, threads: threads() };
+        let scanning = Asked { indexed: false, ..ours };
+        let theirs = |files| Contestant::Tcpdump { tool: tcpdump, files, filter };
+        let mut contestants = vec![Contestant::Ours(ours), Contestant::Ours(scanning), theirs(&own)];
+        let outcomes = match cache {
+            Cache::Warm => {
+                contestants.push(theirs(files));
+                contest::hold(name, &contestants, || ())
             }
-        });
+            // All files would have to come from the disk in each turn, and say nothing new.
+            Cache::Cold => contest::hold(name, &contestants, || evict(files)),
+        };
         println!("{}", times_row(name, &outcomes));
         work.push(work_row(name, &outcomes));
     }
     println!("\nours indexed, and the memory of both:\n\n{}\n{}", WORK.join("\n"), work.join("\n"));
 }
 
-fn times_row(name: &str, [indexed, scanning, tcpdump, all]: &[Outcome; 4]) -> String {
+impl Cache {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+        }
+    }
+}
+
+/// Drops the segments and their indexes from the page cache.
+fn evict(files: &[PathBuf]) {
+    for file in files.iter().flat_map(|file| [file.clone(), sidecar(file)]) {
+        page_cache::evict(&file).expect("the page cache can be told");
+    }
+}
+
+/// Tries, and says when the files do not leave the cache.
+fn can_be_cold(files: &[PathBuf]) -> bool {
+    evict(files);
+    match page_cache::is_cached(&files[0]) {
+        Ok(false) => return true,
+        Ok(true) => println!("not possible: the system keeps these files in memory"),
+        Err(e) => println!("not possible to tell whether the files have left the cache: {e}"),
+    }
+    false
+}
+
+fn times_row(name: &str, outcomes: &[Outcome]) -> String {
+    let [indexed, scanning, tcpdump, all @ ..] = outcomes else { panic!("three contestants or four") };
+    let (all, ratio_of_all) = match all {
+        [all] => (ms(all.wall), ratio(all.wall, indexed.wall)),
+        _ => ("–".to_owned(), "–".to_owned()),
+    };
     assert_eq!(indexed.packets, scanning.packets, "{name}: an index changes the answer");
     format!(
         "{name:<11}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>5}{:>9}{:>10}{:>9}{:>9}{:>9}",
@@ -86,10 +103,10 @@ fn times_row(name: &str, [indexed, scanning, tcpdump, all]: &[Outcome; 4]) -> St
         ms(indexed.wall),
         ms(scanning.wall),
         ms(tcpdump.wall),
-        ms(all.wall),
+        all,
         ratio(tcpdump.wall, indexed.wall),
         ratio(tcpdump.wall, scanning.wall),
-        ratio(all.wall, indexed.wall),
+        ratio_of_all,
         ms(indexed.answer.cpu),
         ms(scanning.answer.cpu),
         ms(tcpdump.cpu),
@@ -97,7 +114,8 @@ fn times_row(name: &str, [indexed, scanning, tcpdump, all]: &[Outcome; 4]) -> St
     )
 }
 
-fn work_row(name: &str, [indexed, scanning, ..]: &[Outcome; 4]) -> String {
+fn work_row(name: &str, outcomes: &[Outcome]) -> String {
+    let [indexed, scanning, ..] = outcomes else { panic!("two contestants of ours") };
     let answer = &indexed.answer;
     let [catalog, plan, search, publish] = answer.steps.map(ms);
     let amplification = match answer.bytes_written {
