@@ -5,8 +5,8 @@
 //!                                                              └──── release ◄──┘ (dropped)
 //! ```
 //!
-//! This folder is the only place of the workspace with `unsafe`: system calls with structures ([`socket`], [`interface`])
-//! and the shared memory ([`mapping`]). What the kernel writes is taken apart by safe code ([`layout`]).
+//! This folder is the only place of the workspace with `unsafe`: system calls with structures (`socket`, `interface`)
+//! and the shared memory (`mapping`). What the kernel writes is taken apart by safe code (`layout`).
 //!
 //! **Tags.** A card or the kernel takes the outer VLAN tag out of a packet and tells it beside. It is put back where it
 //! was, within the ring: addresses move four bytes to the front, so that a packet stays one slice.
