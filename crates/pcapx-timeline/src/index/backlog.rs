@@ -41,8 +41,8 @@ const RETRY_FOLDER: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Backlog {
     place: IndexPlace,
-    /// By device and inode.
-    known: HashMap<(u64, u64), Known>,
+    /// By path, links resolved: an inode is given to another file as soon as its own is gone.
+    known: HashMap<PathBuf, Known>,
     /// Paths of segments whose indexes have been found damaged while they were used.
     suspects: HashSet<PathBuf>,
     /// Folders in which no index can be written, and when to try again.
@@ -52,6 +52,7 @@ pub struct Backlog {
 /// What is known of a file in one state.
 #[derive(Debug)]
 struct Known {
+    file_id: (u64, u64),
     len: u64,
     modified: Timestamp,
     verdict: Verdict,
@@ -178,9 +179,10 @@ impl Backlog {
 
     /// Forgets the segments that are not in `catalog` any more; `true` when there were any.
     pub fn forget_gone(&mut self, catalog: &Catalog) -> bool {
-        let present: HashSet<_> = catalog.segments().iter().map(|segment| segment.file_id).collect();
+        let present: HashSet<&Path> =
+            catalog.segments().iter().map(|segment| segment.file.as_path()).collect();
         let known = self.known.len();
-        self.known.retain(|id, _| present.contains(id));
+        self.known.retain(|file, _| present.contains(file.as_path()));
         self.known.len() < known
     }
 
@@ -196,8 +198,8 @@ impl Backlog {
         if !self.suspects.is_empty() && self.suspects.contains(&segment.path) {
             return None;
         }
-        let known = self.known.get(&segment.file_id)?;
-        if (known.len, known.modified) != (segment.len, segment.modified) {
+        let known = self.known.get(&segment.file)?;
+        if (known.file_id, known.len, known.modified) != (segment.file_id, segment.len, segment.modified) {
             return None;
         }
         match known.verdict {
@@ -219,7 +221,7 @@ impl Backlog {
             return Answer::Indexed;
         }
         // A suspect is not known to be good any more, even when its turn is over before it is built.
-        self.known.remove(&segment.file_id);
+        self.known.remove(&segment.file);
         if is_suspect {
             self.suspects.insert(segment.path.clone());
         }
@@ -228,8 +230,8 @@ impl Backlog {
 
     fn remember(&mut self, segment: &Segment, verdict: Verdict) {
         self.suspects.remove(&segment.path);
-        let known = Known { len: segment.len, modified: segment.modified, verdict };
-        self.known.insert(segment.file_id, known);
+        let Segment { file_id, len, modified, .. } = *segment;
+        self.known.insert(segment.file.clone(), Known { file_id, len, modified, verdict });
     }
 
     /// What a refusal to write the index of `segment` is remembered for.
