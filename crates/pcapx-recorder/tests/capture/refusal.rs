@@ -15,7 +15,9 @@ fn without_the_capability_its_name_and_the_remedy_are_told() {
         tool::skipped("no user namespace to be had");
         return;
     }
-    let output = unshare.run(["-Ur", env!("CARGO_BIN_EXE_pcapx-recorder"), "-i", "lo"]);
+    let dump = tempfile::tempdir().unwrap();
+    let folder = dump.path().to_str().unwrap();
+    let output = unshare.run(["-Ur", env!("CARGO_BIN_EXE_pcapx-recorder"), "-i", "lo", "-o", folder]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{errors}");
     for word in ["lo", "CAP_NET_RAW", "AmbientCapabilities=", "setcap"] {
