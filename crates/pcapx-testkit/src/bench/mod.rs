@@ -1,8 +1,8 @@
-//! What benches share: programs run and timed, traces kept from run to run, the page cache emptied of some files.
+//! What benches share: programs run and timed, traces kept from run to run, files put into the page cache or out of it.
 //!
 //! ```text
 //! Shelf ──► a trace's segments ──► Cost::of(ours), Cost::of(tcpdump), in turns ──► median
-//!                    └──► page_cache::evict, before each turn of a cold table
+//!                    └──► page_cache::load or evict, before each turn
 //! ```
 //!
 //! A bench prints and never fails for being slow; it stops with a panic where what it measures does not work.

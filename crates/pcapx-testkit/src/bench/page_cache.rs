@@ -3,7 +3,7 @@
 //! Only contents are told apart: the entries of folders and inodes stay in memory, as they do on a machine that runs.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSliceMut, Read};
 use std::path::Path;
 
 use rustix::fs::Advice;
@@ -16,6 +16,14 @@ pub fn evict(file: &Path) -> io::Result<()> {
     let file = File::open(file)?;
     file.sync_all()?;
     Ok(rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?)
+}
+
+/// Reads all of `file`, so that it is in the page cache. A machine that reclaims idle memory needs that before each turn.
+pub fn load(file: &Path) -> io::Result<()> {
+    let mut file = File::open(file)?;
+    let mut buffer = vec![0; 1 << 20];
+    while file.read(&mut buffer)? > 0 {}
+    Ok(())
 }
 
 /// Whether the first bytes of `file` are there without a disk being asked. Asking may make the system read them.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pcapx_testkit::bench::{Cost, median, own_cpu, peak_kib, say, segments, turns};
+use pcapx_testkit::bench::{Cost, median, own_cpu, page_cache, peak_kib, say, segments, turns};
 use pcapx_timeline::CancelToken;
 use pcapx_timeline::index::{IndexError, IndexPlace, index_segment};
 
@@ -39,6 +39,9 @@ pub(super) fn print(traces: &[(&str, Vec<PathBuf>)]) {
         let mut answers = Vec::new();
         for turn in 0..=count {
             say(&format!("building {name}: turn {turn} of {count}"));
+            for file in files {
+                page_cache::load(file).expect("a capture file");
+            }
             let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for indexes");
             let list = place.path().join("files");
             let lines: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();

@@ -26,7 +26,11 @@ pub(super) struct Outcome {
 }
 
 /// Asks every contestant in each turn, and does `before` each time. The first turn does not count.
-pub(super) fn hold(name: &str, contestants: &[Contestant<'_>], before: impl Fn()) -> Vec<Outcome> {
+pub(super) fn hold(
+    name: &str,
+    contestants: &[Contestant<'_>],
+    before: impl Fn(&Contestant<'_>),
+) -> Vec<Outcome> {
     let out = match std::env::var_os("PCAPX_BENCH_OUT") {
         Some(dir) => tempfile::tempdir_in(dir),
         None => tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")),
@@ -37,7 +41,7 @@ pub(super) fn hold(name: &str, contestants: &[Contestant<'_>], before: impl Fn()
     for turn in 0..=count {
         say(&format!("{name}: turn {turn} of {count}"));
         for (contestant, outcomes) in contestants.iter().zip(&mut outcomes) {
-            before();
+            before(contestant);
             let outcome = contestant.run(out.path());
             if turn > 0 {
                 outcomes.push(outcome);

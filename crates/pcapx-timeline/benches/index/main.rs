@@ -1,8 +1,11 @@
 //! What searching and indexing cost: ours against tcpdump over the same files, in the same run.
 //!
 //! ```text
-//! cargo bench -p pcapx-timeline --bench index [-- TABLE …]        warm, cold, scan, build, growth; else all of them
+//! cargo bench -p pcapx-timeline --bench index [-- TABLE … QUESTION …]
 //! ```
+//!
+//! Without names of tables all are printed, without names of questions all are asked: needle, host, host+port, pair, tenth,
+//! everything, miss.
 //!
 //! | table | what |
 //! |---|---|
@@ -17,9 +20,10 @@
 //! (`PCAPX_BENCH_MONTH_BYTES`, 4 GB). Other captures are those of `PCAPX_CAPTURES`. Answers are written below the target
 //! folder, or to `PCAPX_BENCH_OUT`, for instance in memory. `PCAPX_BENCH_TURNS` is how many turns count, 5.
 //!
-//! A program that is compared runs as a process of its own; all take turns, after one turn that does not count. Medians are
-//! shown, and the largest resident set. tcpdump does not wait for the disk; we make an answer durable before it appears under
-//! its name, and that costs most where everything matches. tcpdump knows no time: it answers with whole files.
+//! A program that is compared runs as a process of its own. All take turns, after one turn that does not count, and what is
+//! going to be read is put into the page cache before each. Medians are shown, and the largest resident set. tcpdump does
+//! not wait for the disk; we make an answer durable before it appears under its name, and that costs most where everything
+//! matches. tcpdump knows no time: it answers with whole files.
 //!
 //! It prints, and never fails for being slow.
 
@@ -41,6 +45,7 @@ use pcapx_testkit::trace::{Mix, Trace};
 use pcapx_timeline::index::IndexPlace;
 use search::Cache;
 
+const TABLES: [&str; 5] = ["warm", "cold", "scan", "build", "growth"];
 const SEED: u64 = 1;
 const GIGABYTE: u64 = 1_000_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -60,8 +65,7 @@ fn main() {
     if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
-    let named: Vec<_> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
-    let is_wanted = |table: &str| named.is_empty() || named.iter().any(|name| *name == table);
+    let wanted = Wanted::new(&args);
 
     let shelf = Shelf::new(env!("CARGO_TARGET_TMPDIR"));
     let hour = Trace::new(SEED).bytes(setting("PCAPX_BENCH_BYTES", 4 * GIGABYTE)).duration(HOUR);
@@ -74,20 +78,20 @@ fn main() {
         threads(),
         turns()
     );
-    let tables = ["warm", "cold", "scan"].map(is_wanted);
+    let tables = ["warm", "cold", "scan"].map(|table| wanted.table(table));
     if tables.contains(&true)
         && let Some(tcpdump) = tool::require("tcpdump")
     {
         build::beside(&hour);
         let [warm, cold, scan] = tables;
         for cache in [warm.then_some(Cache::Warm), cold.then_some(Cache::Cold)].into_iter().flatten() {
-            search::print(&tcpdump, &hour, &files, cache);
+            search::print(&tcpdump, &hour, &files, cache, &wanted);
         }
         if scan {
-            scan::print(&tcpdump, &hour, &files);
+            scan::print(&tcpdump, &hour, &files, &wanted);
         }
     }
-    if is_wanted("build") {
+    if wanted.table("build") {
         let flood = |mix| {
             let bytes = setting("PCAPX_BENCH_FLOOD_BYTES", GIGABYTE);
             let trace = Trace::new(SEED).mix(mix).bytes(bytes).duration(FILE_DURATION);
@@ -101,11 +105,33 @@ fn main() {
         traces.extend(tool::require_captures().map(|folder| ("other captures", build::captures(&folder))));
         build::print(&traces);
     }
-    if is_wanted("growth") {
+    if wanted.table("growth") {
         let bytes = setting("PCAPX_BENCH_MONTH_BYTES", 4 * GIGABYTE);
         let month = shelf.trace(&Trace::new(SEED).bytes(bytes).duration(MONTH), FILE_DURATION);
         build::beside(&month);
         growth::print(&segments(&month));
+    }
+}
+
+/// Names of tables and questions; where none of a kind is named, all are wanted.
+struct Wanted {
+    tables: Vec<String>,
+    questions: Vec<String>,
+}
+
+impl Wanted {
+    fn new(args: &[String]) -> Self {
+        let names = args.iter().filter(|arg| !arg.starts_with("--")).cloned();
+        let (tables, questions) = names.partition(|name| TABLES.contains(&name.as_str()));
+        Self { tables, questions }
+    }
+
+    fn table(&self, name: &str) -> bool {
+        self.tables.is_empty() || self.tables.iter().any(|table| table == name)
+    }
+
+    fn question(&self, name: &str) -> bool {
+        self.questions.is_empty() || self.questions.iter().any(|question| question == name)
     }
 }
 

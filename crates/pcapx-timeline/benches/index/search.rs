@@ -8,7 +8,7 @@ use pcapx_testkit::tool::Tool;
 use crate::asked::Asked;
 use crate::contest::{self, Contestant, Outcome};
 use crate::questions::{self, files_of};
-use crate::{HOUR, bytes_of, mb, ms, ratio, sidecar, threads};
+use crate::{HOUR, Wanted, bytes_of, mb, ms, ratio, sidecar, threads};
 
 /// What stands above the times.
 const TIMES: [&str; 2] = [
@@ -24,14 +24,14 @@ const WORK: [&str; 2] = [
 /// What is in the page cache when a question is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cache {
-    /// All of the trace, after the first turn.
+    /// All that is going to be read.
     Warm,
-    /// Nothing of it.
+    /// Nothing of the trace.
     Cold,
 }
 
 /// Prints the tables of times and of work.
-pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], cache: Cache) {
+pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], cache: Cache, wanted: &Wanted) {
     let window = questions::window(HOUR / 2);
     let own = files_of(files, window);
     println!("\n== {} page cache: {window}, {} files of {} MB", cache.name(), own.len(), mb(bytes_of(&own)));
@@ -43,7 +43,7 @@ pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], cache: Cach
     println!("{}", TIMES.join("\n"));
     let questions = questions::questions(&own, window);
     let mut work = Vec::new();
-    for (name, filter) in &questions {
+    for (name, filter) in questions.iter().filter(|(name, _)| wanted.question(name)) {
         let ours = Asked { folder: trace, filter, window, indexed: true, threads: threads() };
         let scanning = Asked { indexed: false, ..ours };
         let theirs = |files| Contestant::Tcpdump { tool: tcpdump, files, filter };
@@ -51,10 +51,13 @@ pub(super) fn print(tcpdump: &Tool, trace: &Path, files: &[PathBuf], cache: Cach
         let outcomes = match cache {
             Cache::Warm => {
                 contestants.push(theirs(files));
-                contest::hold(name, &contestants, || ())
+                contest::hold(name, &contestants, |contestant| match contestant {
+                    Contestant::Ours(_) => load(&own),
+                    Contestant::Tcpdump { files, .. } => load(files),
+                })
             }
             // All files would have to come from the disk in each turn, and say nothing new.
-            Cache::Cold => contest::hold(name, &contestants, || evict(files)),
+            Cache::Cold => contest::hold(name, &contestants, |_| evict(files)),
         };
         println!("{}", times_row(name, &outcomes));
         work.push(work_row(name, &outcomes));
@@ -68,6 +71,13 @@ impl Cache {
             Self::Warm => "warm",
             Self::Cold => "cold",
         }
+    }
+}
+
+/// Reads segments and their indexes into the page cache.
+pub(super) fn load(files: &[PathBuf]) {
+    for file in files.iter().flat_map(|file| [file.clone(), sidecar(file)]) {
+        page_cache::load(&file).expect("a segment and its index");
     }
 }
 
