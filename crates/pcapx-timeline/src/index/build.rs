@@ -71,6 +71,11 @@ pub fn index_segment(
     };
     progress(reader.bytes_read() - told);
     let is_whole = reader.ending() == Some(Ending::Whole);
+    // What stands behind the last packet is read by who has seen the head, and would be taken for a packet of it.
+    if !is_whole && interfaces.is_some_and(|known| known != reader.interfaces().len()) {
+        let what = "it ends inside a record, and its interfaces are not all named in front of its packets";
+        return Err(SegmentError::Damaged { offset: end, what }.into());
+    }
     let sealed = Sealed { segment: identity, end, is_whole, kernel_drops: None, recorder_drops: None };
     // Whoever wrote to the file while it was read may have changed what was read already.
     let now = Identity::of(&fs::metadata(&file)?);

@@ -10,14 +10,16 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
-use pcapx_testkit::capture::Pcap;
+use pcapx_testkit::capture::{Interface, Pcap, Pcapng};
+use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp, Udp};
 use pcapx_testkit::trace::Trace;
 use pcapx_timeline::index::{IndexError, IndexPlace, SIDECAR_SUFFIX, index_segment};
 use pcapx_timeline::{CancelToken, Catalog};
 use tempfile::TempDir;
 
-use crate::asking::{ask, filter, index, indexed, names, scanned, scratch, sidecar};
+use crate::asking::{ask, assert_same, filter, index, indexed, names, scanned, scratch, sidecar};
 use crate::chance::{Chance, effort};
 
 /// Names the segment to the child process that indexes it.
@@ -218,6 +220,30 @@ fn what_is_no_capture_gets_no_index() {
     }
     assert!(matches!(index(&folder.path().join("gone")), Err(IndexError::Io(_))));
     assert!(index(folder.path()).is_err(), "a folder");
+}
+
+/// In the byte order of the first section, the record that is cut in the second one would be a packet.
+#[test]
+fn what_is_cut_in_a_later_section_is_not_read_as_one_of_the_first() {
+    let udp = Ethernet::new().carry(&Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]).carry(&Udp::new(9, 53)));
+    let tcp = Ethernet::new().carry(&Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]).carry(&Tcp::new(9, 443)));
+    let time = Timestamp::from_secs(1_700_000_000);
+    let first = || Pcapng::little_endian().interface(Interface::new());
+    let head = first().finish().len();
+    let whole = first().packet(0, time, &udp).next_section_big_endian().interface(Interface::new());
+    let whole = whole.packet(0, time, &udp).finish();
+    let packet = first().packet(0, time, &tcp).finish()[head..].to_vec();
+    let folder = scratch();
+    let segment = folder.path().join("a.pcapng");
+    for (bytes, has_index) in [(whole.clone(), true), ([whole, packet].concat(), false)] {
+        fs::write(&segment, bytes).unwrap();
+        assert_eq!(index(&segment).is_ok(), has_index);
+        for text in ["tcp", "udp"] {
+            let filter = filter(text);
+            let with = indexed(folder.path(), Some(&filter), Window::ALL);
+            assert_same(&with, &scanned(folder.path(), Some(&filter), Window::ALL), text);
+        }
+    }
 }
 
 #[test]
