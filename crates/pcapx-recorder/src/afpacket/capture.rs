@@ -16,7 +16,7 @@ use super::options::CaptureOptions;
 use super::socket::{Polled, Socket};
 use crate::source::{Counts, Packet, PacketSource, SourceError, Waited};
 
-/// Bytes of a block. Larger ones cost no less, see the module's figures; smaller ones are more system calls.
+/// Bytes of a block, weighed in the documentation of the folder.
 const BLOCK_BYTES: usize = 1 << 20;
 /// Fewer blocks than this, and the kernel has none to fill while one is read.
 const BLOCKS_MIN: usize = 2;
@@ -167,12 +167,10 @@ impl Capture {
         let mut visited = 0;
         let mut at = first;
         for nth in 0..packets {
-            let frame = Frame::read(block, at);
-            let Some((frame, (data, orig_len))) = frame.and_then(|f| Some((f.clone(), f.bytes(block)?)))
-            else {
-                let interface = self.interface.name.clone();
-                return Some(Err(SourceError::Damaged { interface, lost: packets - nth }));
-            };
+            let damaged =
+                || SourceError::Damaged { interface: self.interface.name.clone(), lost: packets - nth };
+            let Some(frame) = Frame::read(block, at) else { return Some(Err(damaged())) };
+            let Some((data, orig_len)) = frame.bytes(block) else { return Some(Err(damaged())) };
             at = frame.next;
             if frame.is_outgoing && !self.takes_outgoing {
                 continue;

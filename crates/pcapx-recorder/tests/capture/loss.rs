@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
+use std::time::Duration;
+use std::{fs, thread};
 
-use pcapx_recorder::afpacket::{Capture, CaptureOptions};
-use pcapx_recorder::source::{Counts, PacketSource};
+use pcapx_recorder::afpacket::{Capture, CaptureOptions, Sender};
+use pcapx_recorder::source::{Counts, PacketSource, Waited};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Udp};
+use pcapx_testkit::process::{PATIENCE, poll};
 
 use crate::namespace::alone;
 use crate::veth::{
@@ -38,6 +41,50 @@ fn a_full_ring_is_counted_and_goes_on_when_it_was_read() {
         assert_same(&came[..full.received as usize], &sent[..full.received as usize]);
         assert_same(&came[full.received as usize..], &more);
     });
+}
+
+#[test]
+fn at_the_senders_limit_each_packet_is_visited_or_counted() {
+    alone("loss::at_the_senders_limit_each_packet_is_visited_or_counted", || {
+        connect();
+        let sent = numbered(200_000, 60);
+        let mut capture = open(FAR, options());
+        let sender = thread::spawn(move || Sender::open(NEAR).unwrap().send(&sent).unwrap());
+        let mut last = None;
+        let mut visited = 0;
+        let mut visit = |capture: &mut Capture| {
+            let waited = capture.wait(Duration::from_millis(10), &mut |packet| {
+                let number = u64::from_be_bytes(packet.data[14..22].try_into().unwrap());
+                assert!(last < Some(number), "{number} came behind {last:?}");
+                last = Some(number);
+                visited += 1;
+            });
+            waited.unwrap()
+        };
+        while !sender.is_finished() {
+            visit(&mut capture);
+        }
+        sender.join().unwrap();
+        // What is still under way between the ends has arrived when their counts agree.
+        let arrived = poll(PATIENCE, || {
+            visit(&mut capture);
+            let counts = capture.counts().unwrap();
+            (counts.received + counts.dropped == packets_of(FAR)).then_some(counts)
+        });
+        capture.stop().unwrap();
+        while visit(&mut capture) != Waited::End {}
+        let counts = arrived.unwrap_or_else(|| panic!("{:?} of {}", capture.counts(), packets_of(FAR)));
+        assert_eq!(capture.counts().unwrap(), counts);
+        assert_eq!(visited, counts.received);
+        assert!(visited > 1000, "{counts:?}");
+    });
+}
+
+/// Packets that an interface has received, as the kernel counts them.
+fn packets_of(interface: &str) -> u64 {
+    let table = fs::read_to_string("/proc/self/net/dev").unwrap();
+    let line = table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().nth(1)).unwrap().parse().unwrap()
 }
 
 #[test]
