@@ -37,6 +37,7 @@ pub mod link;
 pub mod matcher;
 pub mod packet;
 pub mod query;
+pub mod recorder;
 pub mod segment;
 pub mod warning;
 
