@@ -7,6 +7,8 @@
 //!                                 │                               ▲
 //! BPF text (-f) ──────────────────┼──► filter::parse ─────────────┘
 //!                                 └──► window::Window (nanoseconds, UTC)
+//!
+//! manifest::Manifest: what the listener leaves beside a capture file, and the file server reads
 //! ```
 //!
 //! The crate reads one configuration file and touches nothing else: no network, no threads, no async.
@@ -19,5 +21,6 @@ pub mod alert;
 pub mod config;
 pub mod filter;
 pub mod local;
+pub mod manifest;
 pub mod time;
 pub mod window;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// Nanoseconds in a second.
 pub const NANOS_PER_SEC: i64 = 1_000_000_000;
 
@@ -78,6 +80,22 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// As [`Display`](fmt::Display) prints it.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// RFC 3339 with a zone.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let at: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
+        i64::try_from(at.as_nanosecond()).map(Self).map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +111,19 @@ mod tests {
         assert_eq!(Timestamp::MAX.saturating_add(Duration::from_secs(1)), Timestamp::MAX);
         assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
         assert_eq!(Timestamp::from_secs(i64::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn is_told_in_json_to_the_nanosecond() {
+        for nanos in [0, -1, 1_772_356_272_123_456_789] {
+            let text = serde_json::to_string(&Timestamp::from_nanos(nanos)).unwrap();
+            assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap().as_nanos(), nanos, "{text}");
+        }
+        assert!(
+            serde_json::from_str::<Timestamp>("\"2026-03-01 10:00:00\"").is_err(),
+            "a time without a zone"
+        );
+        assert!(serde_json::from_str::<Timestamp>("5").is_err());
     }
 
     #[test]

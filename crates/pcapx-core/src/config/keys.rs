@@ -209,6 +209,58 @@ keys! {
         value: Some(Literal::Flag(true)),
         doc: "whether the listener indexes files as the recorder finishes them; needed by the built-in extractor alone",
     }
+    COMPLETION: "completion" {
+        unit: "`follow` or `now`",
+        value: Some(Literal::Text("follow")),
+        doc: "what becomes of a window that is not over yet: `follow` answers with what is there and completes the same file \
+              when the time has come, `now` leaves it at that",
+    }
+    REPLY_WITHIN: "reply_within" {
+        unit: "seconds, 0 to 86400",
+        value: Some(Literal::Number(20)),
+        doc: "when a POST is answered at the latest: with the link, while the extraction goes on; 0 = when it has ended",
+    }
+    OUTPUT_FORMAT: "output_format" {
+        unit: "`pcap` or `pcapng`",
+        value: Some(Literal::Text("pcap")),
+        doc: "format of extracted captures; `pcapng` has alert, filter, window and coverage as comments",
+    }
+    MAX_QUEUED_EXTRACTIONS: "max_queued_extractions" {
+        unit: "number, 0 to 100000",
+        value: Some(Literal::Number(0)),
+        doc: "alerts that may wait for an extraction, over a restart too; 0 = none, they are told to come back",
+    }
+    MAX_OUTPUT_BYTES: "max_output_bytes" {
+        unit: "bytes",
+        value: Some(Literal::Number(0)),
+        doc: "where an extracted capture is cut, at a packet; 0 = nowhere",
+    }
+    MAX_OUTPUT_PACKETS: "max_output_packets" {
+        unit: "packets",
+        value: Some(Literal::Number(0)),
+        doc: "where an extracted capture is cut; 0 = nowhere",
+    }
+    RETENTION_MAX_AGE_DAYS: "retention_max_age_days" {
+        unit: "days",
+        value: Some(Literal::Number(0)),
+        doc: "when finished evidence is removed; 0 = never",
+    }
+    RETENTION_MAX_BYTES: "retention_max_bytes" {
+        unit: "bytes",
+        value: Some(Literal::Number(0)),
+        doc: "how much `output_dir` may hold before the oldest finished evidence is removed; 0 = no limit",
+    }
+    MIN_FREE_BYTES: "min_free_bytes" {
+        unit: "bytes",
+        value: Some(Literal::Number(67_108_864)),
+        doc: "extractions fail rather than leave less than this free on the disk of `output_dir`",
+    }
+    ALLOW_AD_HOC: "allow_ad_hoc" {
+        unit: "`auto`, `true` or `false`",
+        value: Some(Literal::Text("auto")),
+        doc: "whether packets can be asked for with a filter and two times instead of an alert; `auto` = where the listener \
+              asks for credentials",
+    }
 }
 
 impl Key {

@@ -36,6 +36,7 @@ pub use keys::{KEYS, Key, Literal, markdown_table};
 pub use source::Sources;
 
 use crate::filter::Mode;
+use crate::manifest::Format;
 
 /// The configuration, checked and in the types that the services work with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,26 @@ pub struct Config {
     pub index_dir: Option<PathBuf>,
     /// Whether the listener indexes the rolling capture while it runs.
     pub background_indexing: bool,
+    /// What becomes of a window that is not over yet.
+    pub completion: Completion,
+    /// When a POST is answered at the latest; `None` when its extraction has ended.
+    pub reply_within: Option<Duration>,
+    /// Format of extracted captures.
+    pub output_format: Format,
+    /// Alerts that may wait for an extraction.
+    pub max_queued_extractions: usize,
+    /// Where an extracted capture is cut.
+    pub max_output_bytes: Option<u64>,
+    /// Where an extracted capture is cut.
+    pub max_output_packets: Option<u64>,
+    /// When finished evidence is removed; key `retention_max_age_days`.
+    pub retention_max_age: Option<Duration>,
+    /// How much the output folder may hold.
+    pub retention_max_bytes: Option<u64>,
+    /// What stays free on the disk of the output folder.
+    pub min_free_bytes: u64,
+    /// Whether packets can be asked for by hand; key `allow_ad_hoc`, `auto` resolved.
+    pub allow_ad_hoc: bool,
 }
 
 /// A configuration and how it came about.
@@ -99,6 +120,16 @@ pub enum ExtractorChoice {
     Builtin,
     /// ntop's npcapextract.
     Npcapextract,
+}
+
+/// What becomes of a window that is not over yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Completion {
+    /// Its file is completed when the time has come.
+    #[default]
+    Follow,
+    /// It is answered with what is there.
+    Now,
 }
 
 /// A word that names no [`ExtractorChoice`].
@@ -156,6 +187,7 @@ impl Config {
                 self.extractor, self.max_concurrent_extractions, self.extractor_timeout, self.drain_timeout
             ),
             format!("indexes {indexes}, background indexing {}", self.background_indexing),
+            format!("open windows {}, up to {} alerts wait", self.completion, self.max_queued_extractions),
         ]
     }
 
@@ -189,5 +221,34 @@ impl FromStr for ExtractorChoice {
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|choice| choice.as_str() == word).ok_or(UnknownExtractor)
+    }
+}
+
+/// A word that names no [`Completion`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected follow or now")]
+pub struct UnknownCompletion;
+
+impl Completion {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Now => "now",
+        }
+    }
+}
+
+impl fmt::Display for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Completion {
+    type Err = UnknownCompletion;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Self::Follow, Self::Now].into_iter().find(|choice| choice.as_str() == word).ok_or(UnknownCompletion)
     }
 }

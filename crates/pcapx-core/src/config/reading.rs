@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use config::ValueKind;
 
-use super::ExtractorChoice;
+use super::{Completion, ExtractorChoice};
 use crate::filter::Mode;
+use crate::manifest::Format;
 
 /// The longest time that any key takes: a day, as requests have it.
 const LONGEST_SECS: u32 = 86_400;
 /// Each running extraction keeps a thread and an open file or more, so there is an end to what is of use.
 const MOST_EXTRACTIONS: u16 = 1024;
+/// Each waiting alert is a file that a restart reads, so there is an end to what is of use.
+const MOST_QUEUED: u32 = 100_000;
 /// Characters of a value that an error repeats.
 const QUOTED_CHARS: usize = 60;
 
@@ -157,6 +160,46 @@ pub(super) fn address(written: &ValueKind) -> Read<IpAddr> {
 /// Who cuts packets out.
 pub(super) fn extractor(written: &ValueKind) -> Read<ExtractorChoice> {
     word(written, "auto, builtin or npcapextract")
+}
+
+/// What becomes of a window that is not over yet.
+pub(super) fn completion(written: &ValueKind) -> Read<Completion> {
+    word(written, "follow or now")
+}
+
+/// The format of extracted captures.
+pub(super) fn format(written: &ValueKind) -> Read<Format> {
+    word(written, "pcap or pcapng")
+}
+
+/// How many alerts may wait.
+pub(super) fn queue(written: &ValueKind) -> Read<usize> {
+    integer(written)
+        .filter(|number| !number.fraction_cut)
+        .and_then(|number| u32::try_from(number.value).ok().filter(|count| *count <= MOST_QUEUED))
+        .map(|count| Reading::plain(count as usize))
+        .ok_or_else(|| format!("expected a number from 0 to {MOST_QUEUED}, found {}", shown(written)))
+}
+
+/// A whole number of bytes, packets or days; 0 is no limit.
+pub(super) fn amount(written: &ValueKind) -> Read<Option<u64>> {
+    integer(written)
+        .filter(|number| !number.fraction_cut)
+        .and_then(|number| u64::try_from(number.value).ok())
+        .map(|amount| Reading::plain((amount > 0).then_some(amount)))
+        .ok_or_else(|| format!("expected a whole number, 0 or above, found {}", shown(written)))
+}
+
+/// `true`, `false`, or `auto` for none of them.
+pub(super) fn flag_or_auto(written: &ValueKind) -> Read<Option<bool>> {
+    match written {
+        ValueKind::String(text) if text.trim() == "auto" => Ok(Reading::plain(None)),
+        other => {
+            let known = flag(other);
+            let known = known.map_err(|_| format!("expected auto, true or false, found {}", shown(other)));
+            Ok(Reading::plain(Some(known?.value)))
+        }
+    }
 }
 
 fn word<T: FromStr>(written: &ValueKind, expected: &str) -> Read<T> {
@@ -369,6 +412,30 @@ mod tests {
             assert_eq!(flag(&value).ok().map(|reading| reading.value), is_set, "{value:?}");
         }
         assert_eq!(flag(&written("on")).unwrap_err(), "expected true or false, found \"on\"");
+    }
+
+    #[test]
+    fn an_amount_is_whole_and_zero_is_no_limit() {
+        for (value, amount_read) in [
+            (ValueKind::I64(0), Some(None)),
+            (ValueKind::I64(5), Some(Some(5))),
+            (written("10737418240"), Some(Some(10_737_418_240))),
+            (ValueKind::I64(-1), None),
+            (ValueKind::Float(1.5), None),
+            (written("1 GB"), None),
+            (ValueKind::Boolean(true), None),
+        ] {
+            assert_eq!(amount(&value).ok().map(|reading| reading.value), amount_read, "{value:?}");
+        }
+        assert_eq!(queue(&written("1000")), Ok(Reading::plain(1000)));
+        assert!(queue(&ValueKind::I64(100_001)).is_err() && queue(&ValueKind::I64(-1)).is_err());
+    }
+
+    #[test]
+    fn auto_is_neither_true_nor_false() {
+        assert_eq!(flag_or_auto(&written("auto")), Ok(Reading::plain(None)));
+        assert_eq!(flag_or_auto(&ValueKind::Boolean(false)), Ok(Reading::plain(Some(false))));
+        assert_eq!(flag_or_auto(&written("on")).unwrap_err(), "expected auto, true or false, found \"on\"");
     }
 
     #[test]

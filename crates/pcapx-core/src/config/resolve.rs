@@ -1,5 +1,7 @@
 //! From the configuration as written to the one the services work with.
 
+use std::time::Duration;
+
 use config::ValueKind;
 
 use super::keys::{self, Key};
@@ -7,6 +9,8 @@ use super::notes::Notes;
 use super::reading::{self, Read};
 use super::written::Written;
 use super::{Auth, Config, Credentials, host, network};
+
+const SECS_PER_DAY: u64 = 86_400;
 
 /// Reads every key, so that everything that is wrong is noted; `None` when a value is not there to be used.
 pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
@@ -32,7 +36,20 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let bind = keys.read(&keys::BIND_ADDRESS, reading::address);
     let index_dir = keys.read(&keys::INDEX_DIR, reading::path_or_none);
     let background_indexing = keys.read(&keys::BACKGROUND_INDEXING, reading::flag);
+    let completion = keys.read(&keys::COMPLETION, reading::completion);
+    let reply_within = keys.read(&keys::REPLY_WITHIN, |written| reading::timeout(written, true));
+    let output_format = keys.read(&keys::OUTPUT_FORMAT, reading::format);
+    let max_queued = keys.read(&keys::MAX_QUEUED_EXTRACTIONS, reading::queue);
+    let max_output_bytes = keys.read(&keys::MAX_OUTPUT_BYTES, reading::amount);
+    let max_output_packets = keys.read(&keys::MAX_OUTPUT_PACKETS, reading::amount);
+    let retention_days = keys.read(&keys::RETENTION_MAX_AGE_DAYS, reading::amount);
+    let retention_max_bytes = keys.read(&keys::RETENTION_MAX_BYTES, reading::amount);
+    let min_free_bytes = keys.read(&keys::MIN_FREE_BYTES, reading::amount);
+    let allow_ad_hoc = keys.read(&keys::ALLOW_AD_HOC, reading::flag_or_auto);
 
+    let listener_auth = Auth { bearer: listener_bearer?, ..listener_auth? };
+    // Whoever may ask for everything has said who he is, unless the configuration wants it otherwise.
+    let ad_hoc_by_default = listener_auth.is_on();
     let config = Config {
         host: host?,
         listen_port: listen_port?,
@@ -43,7 +60,7 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         default_before: default_before?,
         default_after: default_after?,
         max_concurrent_extractions: max_concurrent?,
-        listener_auth: Auth { bearer: listener_bearer?, ..listener_auth? },
+        listener_auth,
         fileserver_auth: fileserver_auth?,
         allowed_ips: allowed_ips?,
         extractor: extractor?,
@@ -52,6 +69,16 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         bind: bind?,
         index_dir: index_dir?,
         background_indexing: background_indexing?,
+        completion: completion?,
+        reply_within: reply_within.map(|time| (!time.is_zero()).then_some(time))?,
+        output_format: output_format?,
+        max_queued_extractions: max_queued?,
+        max_output_bytes: max_output_bytes?,
+        max_output_packets: max_output_packets?,
+        retention_max_age: retention_days?.map(|days| Duration::from_secs(days.saturating_mul(SECS_PER_DAY))),
+        retention_max_bytes: retention_max_bytes?,
+        min_free_bytes: min_free_bytes?.unwrap_or(0),
+        allow_ad_hoc: allow_ad_hoc?.unwrap_or(ad_hoc_by_default),
     };
     keys.compare(&config);
     Some(config)

@@ -120,6 +120,7 @@ fn the_summary_tells_everything_but_secrets() {
             "defaults: filter full, 360 s before, 360 s after",
             "extractor auto, 1 at once, 300s each; 30s to finish when stopped",
             "indexes by default, background indexing true",
+            "open windows follow, up to 0 alerts wait",
         ]
     );
     let printed = format!("{config:?}{:?}", config.summary());

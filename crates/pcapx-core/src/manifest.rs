@@ -1,0 +1,378 @@
+//! The manifest: what a piece of evidence is, beside its packets.
+//!
+//! ```text
+//! output_dir/<name>.pcap          the packets, once there are some
+//! output_dir/<name>.json          the manifest: asked, covered, lost, found – and how far the job has come
+//! output_dir/<name>.digest.json   what a page shows of the packets
+//! ```
+//!
+//! The listener writes manifests and keeps no other state; the file server reads them. Both meet only in the folder, so the
+//! form stands here, and as JSON Schema in `schema/manifest.schema.json`. Times are RFC 3339 in UTC with nanoseconds.
+//!
+//! ```text
+//! queued ──► partial, open ──► complete
+//!    │           │        └──► no_match
+//!    │           └───────────► failed
+//!    └──► any of them at once, where the window is over
+//! ```
+//!
+//! `partial` with `open: false` is an answer that a limit has cut; `reason` says so.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// The form that this version writes. A reader takes any manifest that begins with `pcapx-evidence/1`.
+pub const SCHEMA: &str = "pcapx-evidence/1";
+/// How a manifest's file name ends.
+pub const MANIFEST_SUFFIX: &str = ".json";
+/// How a digest's file name ends.
+pub const DIGEST_SUFFIX: &str = ".digest.json";
+
+/// How far a piece of evidence has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Accepted and written down; nothing has been searched yet.
+    Queued,
+    /// What is there is not all: the window is still open, or a limit has cut the answer.
+    Partial,
+    /// Every packet of the window that was recorded and that matches is in the file.
+    Complete,
+    /// The window is over and no packet matched.
+    NoMatch,
+    /// The extraction could not be done.
+    Failed,
+}
+
+/// Why an extraction could not be done, in the words that programs look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// It took longer than `extractor_timeout`.
+    Timeout,
+    /// npcapextract took longer than `extractor_timeout`.
+    NpcapextractTimeout,
+    /// npcapextract could not be started, failed, or left no file.
+    NpcapextractFailed,
+    /// Somebody asked for its end.
+    Cancelled,
+    /// There is no room for the answer, or less than `min_free_bytes` is left.
+    NoSpace,
+    /// The output folder cannot be written.
+    NotWritable,
+    /// Anything else; the listener's log has the reason.
+    Failed,
+}
+
+/// A closed stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Span {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// Its last instant.
+    pub to: Timestamp,
+}
+
+/// One piece of evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Name of the evidence: that of its files, without their endings.
+    pub name: String,
+    /// How far it has come.
+    pub state: State,
+    /// Whether work on it goes on.
+    pub open: bool,
+    /// Why there are no packets, or not all of them; one sentence for people.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The kind of failure.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+    /// The capture file in the same folder; `null` as long as there is none.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Packets in it.
+    #[serde(default)]
+    pub packets: Option<u64>,
+    /// Its length.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// Its SHA-256, hexadecimal.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// The limit that has cut it.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+    /// Packets and bytes by direction, where the asker's side is known.
+    #[serde(default)]
+    pub directions: Option<Directions>,
+    /// The packet filter, in BPF's text.
+    pub filter: String,
+    /// The mode that made it of the alert.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// The time that was asked for.
+    pub asked: Span,
+    /// What of it was recorded, as far as that is known.
+    #[serde(default)]
+    pub covered: Vec<Span>,
+    /// What of it was not recorded.
+    #[serde(default)]
+    pub gaps: Vec<Span>,
+    /// Up to which instant the recording has been searched; the file has all matching packets before it.
+    #[serde(default)]
+    pub searched_up_to: Option<Timestamp>,
+    /// The oldest and the newest packet of the whole recording, when it was searched.
+    #[serde(default)]
+    pub recording: Option<Span>,
+    /// Packets that the recorder lost within the time; `null` where no recorder tells.
+    #[serde(default)]
+    pub capture_drops: Option<u64>,
+    /// What was searched.
+    #[serde(default)]
+    pub search: Option<Search>,
+    /// The segments that were searched, in the order of time; the first thousand of them.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
+    /// Capture files that could not be read, or not to their end.
+    #[serde(default)]
+    pub unreadable: Vec<Unreadable>,
+    /// The alert's id, name and time; `null` for a question by hand.
+    #[serde(default)]
+    pub about: Option<About>,
+    /// The alert as it was received.
+    #[serde(default)]
+    pub alert: Option<Value>,
+    /// What of alert and request was not used, and why.
+    #[serde(default)]
+    pub refused: Vec<String>,
+    /// Who asked, and when.
+    pub request: Requested,
+    /// Who cuts the packets out: `builtin` or `npcapextract`.
+    pub extractor: String,
+    /// `pcap` or `pcapng`, as asked for.
+    pub format: Format,
+    /// How long it took.
+    #[serde(default)]
+    pub timings: Timings,
+    /// When it was written last.
+    pub updated: Timestamp,
+    /// When it was done.
+    #[serde(default)]
+    pub finished: Option<Timestamp>,
+    /// Which programs made it.
+    pub versions: Versions,
+    /// Identity of the question: the same alert, filter, window and format have the same.
+    pub question: String,
+    /// Identity of the alert: its id and time have the same.
+    pub subject: String,
+}
+
+/// The limit that has cut an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// `max_output_bytes`.
+    Bytes,
+    /// `max_output_packets`.
+    Packets,
+}
+
+/// The format of a capture file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// libpcap's; pcapng where that cannot hold the packets.
+    #[default]
+    Pcap,
+    /// pcapng, with comments that tell what the file is.
+    Pcapng,
+}
+
+/// Traffic from and to the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directions {
+    /// Packets that the client sent.
+    pub packets_from_client: u64,
+    /// Their bytes on the wire.
+    pub bytes_from_client: u64,
+    /// Packets that went to the client.
+    pub packets_to_client: u64,
+    /// Their bytes on the wire.
+    pub bytes_to_client: u64,
+}
+
+/// What an extraction has looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// Capture files searched.
+    pub segments: u64,
+    /// Capture files of the window whose indexes tell that no packet matches.
+    pub excluded: u64,
+    /// Capture files that could not be read, or not to their end.
+    pub unread: u64,
+    /// Packets looked at: of files with indexes those near a match, of others all.
+    pub scanned: u64,
+    /// Those of them that are in the window.
+    pub in_window: u64,
+}
+
+/// A segment that was searched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its path below the timeline.
+    pub file: String,
+    /// Its first packet.
+    #[serde(default)]
+    pub first: Option<Timestamp>,
+    /// Its last packet.
+    #[serde(default)]
+    pub last: Option<Timestamp>,
+    /// Its packets.
+    #[serde(default)]
+    pub packets: Option<u64>,
+}
+
+/// A capture file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Its path below the timeline.
+    pub file: String,
+    /// What is the matter with it.
+    pub reason: String,
+}
+
+/// What the alert says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its id, as text.
+    pub id: String,
+    /// What it is about.
+    pub name: String,
+    /// When it was raised.
+    pub time: Timestamp,
+}
+
+/// Who asked, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// The request's id in the listener's log.
+    pub id: String,
+    /// When it came.
+    pub at: Timestamp,
+    /// From where.
+    pub peer: String,
+    /// As whom; `-` is nobody in particular.
+    pub user: String,
+}
+
+/// How long it took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// From the request to the first search.
+    pub waited_ms: u64,
+    /// Finding out what has to be read, all searches together.
+    pub plan_ms: u64,
+    /// Reading, testing and writing.
+    pub search_ms: u64,
+    /// Bringing the file onto the disk and under its name.
+    pub publish_ms: u64,
+    /// Searches that were made: one, and one more when an open window was over.
+    pub searches: u32,
+}
+
+/// Which programs made it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// pcapx's version.
+    pub pcapx: String,
+}
+
+impl State {
+    /// The word in a manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Partial => "partial",
+            Self::Complete => "complete",
+            Self::NoMatch => "no_match",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Format {
+    /// The word in a manifest, and the ending of a file's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pcap => "pcap",
+            Self::Pcapng => "pcapng",
+        }
+    }
+}
+
+/// A word that names no [`Format`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected pcap or pcapng")]
+pub struct UnknownFormat;
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Self::Pcap, Self::Pcapng].into_iter().find(|format| format.as_str() == word).ok_or(UnknownFormat)
+    }
+}
+
+impl Span {
+    /// The window as a stretch of time.
+    pub const fn of(window: Window) -> Self {
+        Self { from: window.start(), to: window.end() }
+    }
+}
+
+impl Manifest {
+    /// Whether `name` can be that of evidence: what names in the output folder are made of, and nothing that leads elsewhere.
+    pub fn is_name(name: &str) -> bool {
+        !name.is_empty()
+            && name.len() <= 200
+            && !name.starts_with('.')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    }
+
+    /// Reads a manifest; the reason tells what is the matter with it.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if manifest.schema != SCHEMA && !manifest.schema.starts_with("pcapx-evidence/1.") {
+            return Err(format!("schema {:?} is not known", manifest.schema));
+        }
+        Ok(manifest)
+    }
+
+    /// The manifest as it stands in its file.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Texts, numbers and a JSON value under fixed names: there is nothing in it that JSON could not tell.
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The name that the capture file has or will have.
+    pub fn file_name(&self) -> String {
+        self.file.clone().unwrap_or_else(|| format!("{}.{}", self.name, self.format.as_str()))
+    }
+}
