@@ -31,6 +31,7 @@
 
 pub mod catalog;
 pub mod control;
+pub mod coverage;
 pub mod extract;
 pub mod index;
 pub mod link;
@@ -43,5 +44,6 @@ pub mod warning;
 
 pub use catalog::{Catalog, Timeline};
 pub use control::{CancelToken, Progress};
+pub use coverage::Coverage;
 pub use extract::{ExtractError, Extraction};
 pub use query::{Limits, Query};

@@ -9,6 +9,7 @@ use crate::control::{CancelToken, Progress};
 use crate::extract::{self, ExtractError, Extraction, PartedExtraction, Survey};
 use crate::index::IndexPlace;
 use pcapx_core::filter::Expr;
+use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
 /// A question to a [`Catalog`], made by [`Catalog::query`].
@@ -23,6 +24,8 @@ pub struct Query<'c> {
     pub(crate) cancel: CancelToken,
     pub(crate) progress: Arc<Progress>,
     pub(crate) indexes: Option<IndexPlace>,
+    pub(crate) complete_up_to: Option<Timestamp>,
+    pub(crate) is_hashed: bool,
 }
 
 /// Where an answer ends although more would match. `None` is no limit.
@@ -46,6 +49,8 @@ impl<'c> Query<'c> {
             cancel: CancelToken::new(),
             progress: Arc::default(),
             indexes: Some(IndexPlace::beside()),
+            complete_up_to: None,
+            is_hashed: false,
         }
     }
 
@@ -89,6 +94,21 @@ impl<'c> Query<'c> {
     #[must_use]
     pub fn indexes(mut self, place: Option<IndexPlace>) -> Self {
         self.indexes = place;
+        self
+    }
+
+    /// Tells that the recording is complete up to `instant`, though its newest packet may be older: the link was quiet
+    /// since. It shows in the [coverage](Extraction::coverage) only.
+    #[must_use]
+    pub fn complete_up_to(mut self, instant: Timestamp) -> Self {
+        self.complete_up_to = Some(instant);
+        self
+    }
+
+    /// Computes the [SHA-256](Extraction::sha256) of the output file.
+    #[must_use]
+    pub fn hash(mut self, is_hashed: bool) -> Self {
+        self.is_hashed = is_hashed;
         self
     }
 

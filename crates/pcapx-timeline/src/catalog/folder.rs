@@ -19,7 +19,7 @@ use pcapx_core::time::Timestamp;
 /// A change this soon after another can bear the same time: file systems count in steps of up to 2 s (FAT).
 const RACY: Duration = Duration::from_secs(2);
 /// What has not been written to for this long is finished: recorders write at least once in some seconds, or rotate.
-pub(super) const QUIET: Duration = Duration::from_secs(60);
+pub(crate) const QUIET: Duration = Duration::from_secs(60);
 
 /// A folder, by its path without links.
 #[derive(Debug)]

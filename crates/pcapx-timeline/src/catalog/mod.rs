@@ -35,6 +35,8 @@ use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
 pub use disk::Looks;
+pub(crate) use folder::QUIET;
+pub(crate) use segment::Learned;
 pub use segment::Segment;
 pub use timeline::Timeline;
 

@@ -98,10 +98,38 @@ pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span,
         // Packets may have stood behind the damage.
         _ if is_growing || is_damaged => None,
         _ if is_whole_read => last,
-        Some(header) => tail(&header, reader.file(), len, first)?,
+        Some(header) => tail(&header, reader.file(), len, first, End::Whole)?,
         None => None,
     };
     Ok(Span::Packets { first, last })
+}
+
+/// Times of the first packet and of the last whole one, of a file that may be growing as well; `None` where nothing tells
+/// them. It costs as much as [`span`], whatever the length of the file.
+pub(crate) fn ends(segment: &Segment) -> Option<(Timestamp, Timestamp)> {
+    let Ok(Span::Packets { first, last }) = segment.span() else { return None };
+    let growing_end = || {
+        let mut reader = SegmentReader::open(&segment.path).ok()?;
+        let len = reader.file().metadata().ok()?.len();
+        if len <= READ_WHOLE_BYTES {
+            let mut last = None;
+            while let Ok(Some(packet)) = reader.next_packet() {
+                last = last.max(Some(packet.time));
+            }
+            return last;
+        }
+        tail(&reader.pcap_header()?, reader.file(), len, first, End::Open).ok()?
+    };
+    Some((first, last.or_else(growing_end)?))
+}
+
+/// How a chain of records has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With the last byte.
+    Whole,
+    /// Also inside a record, or in zeros: the file grows.
+    Open,
 }
 
 /// The latest time among the last records of a pcap file.
@@ -110,6 +138,7 @@ fn tail(
     file: &std::fs::File,
     len: u64,
     first: Timestamp,
+    end: End,
 ) -> io::Result<Option<Timestamp>> {
     let from = len.saturating_sub(TAIL_BYTES).max(PCAP_HEADER_BYTES as u64);
     let mut bytes = vec![0; (len - from) as usize];
@@ -120,7 +149,7 @@ fn tail(
     }
     // A record that begins this far into the tail is there, if the tail has whole records at all.
     let starts = bytes.len().min(MAX_PACKET_BYTES as usize + PCAP_RECORD_HEADER_BYTES);
-    let mut chains = Chains::new(header, &bytes, first);
+    let mut chains = Chains::new(header, &bytes, first, end);
     Ok((0..starts).find_map(|start| chains.latest(start)))
 }
 
@@ -130,6 +159,7 @@ struct Chains<'b> {
     header: &'b PcapHeader,
     bytes: &'b [u8],
     plausible: RangeInclusive<Timestamp>,
+    end: End,
     /// Places from which no chain leads to the end.
     is_dead: Vec<bool>,
     /// Places of the chain that is followed.
@@ -137,9 +167,9 @@ struct Chains<'b> {
 }
 
 impl<'b> Chains<'b> {
-    fn new(header: &'b PcapHeader, bytes: &'b [u8], first: Timestamp) -> Self {
+    fn new(header: &'b PcapHeader, bytes: &'b [u8], first: Timestamp, end: End) -> Self {
         let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
-        Self { header, bytes, plausible, is_dead: vec![false; bytes.len()], walked: Vec::new() }
+        Self { header, bytes, plausible, end, is_dead: vec![false; bytes.len()], walked: Vec::new() }
     }
 
     /// Follows records from `start` to the last byte: the latest time of all but the first of them, which could be payload
@@ -149,6 +179,9 @@ impl<'b> Chains<'b> {
         let (mut at, mut latest) = (start, None);
         while at < self.bytes.len() {
             let Some(record) = self.record(at) else {
+                if self.is_end(at) {
+                    break;
+                }
                 self.walked.iter().for_each(|&place| self.is_dead[place] = true);
                 return None;
             };
@@ -166,11 +199,33 @@ impl<'b> Chains<'b> {
         let bytes = &self.bytes[at..];
         let record = self.header.record(bytes.first_chunk()?);
         let is_record = !self.is_dead[at]
-            && record.captured <= MAX_PACKET_BYTES
-            && record.captured <= record.original.max(self.header.snaplen)
-            && self.plausible.contains(&record.time)
+            && self.can_be(&record)
             && PCAP_RECORD_HEADER_BYTES + record.captured as usize <= bytes.len();
         is_record.then_some(record)
+    }
+
+    fn can_be(&self, record: &RecordHeader) -> bool {
+        record.captured <= MAX_PACKET_BYTES
+            && record.captured <= record.original.max(self.header.snaplen)
+            && self.plausible.contains(&record.time)
+    }
+
+    /// Whether a file that grows can end with what stands at `at`: part of a record, or zeros.
+    fn is_end(&self, at: usize) -> bool {
+        if self.end == End::Whole || self.is_dead[at] {
+            return false;
+        }
+        let bytes = &self.bytes[at..];
+        if bytes.iter().all(|&byte| byte == 0) {
+            return true;
+        }
+        match bytes.first_chunk() {
+            None => true,
+            Some(head) => {
+                let record = self.header.record(head);
+                self.can_be(&record) && PCAP_RECORD_HEADER_BYTES + record.captured as usize > bytes.len()
+            }
+        }
     }
 }
 

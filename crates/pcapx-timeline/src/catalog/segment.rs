@@ -9,8 +9,11 @@ use std::sync::OnceLock;
 
 use super::disk::Stat;
 use super::probe::{self, Span};
+use crate::coverage::Drops;
+use crate::index::Summary;
 use crate::segment::{SegmentError, SegmentReader};
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
+use pcapx_core::window::Window;
 
 /// One capture file, as the file system describes it.
 ///
@@ -36,7 +39,37 @@ pub struct Segment {
     /// The time that its name tells, where it is n2disk's `<seconds>.<microseconds>.pcap`.
     pub named_time: Option<Timestamp>,
     /// Of the packets, once somebody has looked.
-    span: OnceLock<Span>,
+    learned: OnceLock<Learned>,
+}
+
+/// What was learned of a segment's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Learned {
+    pub(crate) span: Span,
+    /// How many there are, where an index tells.
+    pub(crate) packets: Option<u64>,
+    /// Between which instants it was recorded, where an index tells.
+    pub(crate) recorded: Option<Window>,
+    /// What was dropped meanwhile, where an index tells.
+    pub(crate) drops: Drops,
+}
+
+impl Learned {
+    /// What an index tells.
+    pub(crate) fn of(summary: &Summary) -> Self {
+        let span = match summary.span {
+            None => Span::Empty,
+            // What stands behind the last whole record may be damage that is to be reported.
+            Some((first, last)) => Span::Packets { first, last: summary.is_whole.then_some(last) },
+        };
+        let drops = Drops { kernel: summary.kernel_drops, recorder: summary.recorder_drops };
+        Self { span, packets: summary.is_whole.then_some(summary.packets), recorded: None, drops }
+    }
+
+    /// What the packets themselves tell.
+    pub(crate) fn of_span(span: Span) -> Self {
+        Self { span, packets: None, recorded: None, drops: Drops::default() }
+    }
 }
 
 /// What the file system tells of two segments is the same; what was learned of their packets does not count.
@@ -60,7 +93,7 @@ impl Segment {
             modified: stat.modified,
             is_open: is_open(name),
             named_time: named_time(name.as_bytes()),
-            span: OnceLock::new(),
+            learned: OnceLock::new(),
             path,
         }
     }
@@ -70,7 +103,7 @@ impl Segment {
         Self {
             len: stat.len,
             modified: stat.modified,
-            span: OnceLock::new(),
+            learned: OnceLock::new(),
             path: self.path.clone(),
             file: self.file.clone(),
             ..*self
@@ -79,8 +112,8 @@ impl Segment {
 
     /// Takes over what was learned of the same file in the same state by another path.
     pub(super) fn learn_from(&self, other: &Self) {
-        if let Some(span) = other.known_span().filter(|_| self.is_open == other.is_open) {
-            self.set_span(span);
+        if let Some(learned) = other.learned().filter(|_| self.is_open == other.is_open) {
+            self.learn(*learned);
         }
     }
 
@@ -91,29 +124,29 @@ impl Segment {
 
     /// The span of its packets: as it was learned before, or from the file.
     pub(crate) fn span(&self) -> Result<Span, SegmentError> {
-        if let Some(span) = self.known_span() {
-            return Ok(span);
+        if let Some(learned) = self.learned() {
+            return Ok(learned.span);
         }
         let file = File::open(&self.path)?;
         let is_listed_state = self.is_state_of(&file);
         let span = probe::span(self, SegmentReader::new(file)?)?;
         if is_listed_state {
-            self.set_span(span);
+            self.learn(Learned::of_span(span));
         }
         Ok(span)
     }
 
-    /// The span of its packets, if it has been learned.
-    pub(crate) fn known_span(&self) -> Option<Span> {
-        self.span.get().copied()
+    /// What is known of its packets without looking.
+    pub(crate) fn learned(&self) -> Option<&Learned> {
+        self.learned.get()
     }
 
-    /// Keeps the span of the packets of exactly this file in this state. A span whose end is open is not kept: the next
+    /// Keeps what was learned of exactly this file in this state. Of a span whose end is open nothing is kept: the next
     /// query has to look again.
-    pub(crate) fn set_span(&self, span: Span) {
-        if !matches!(span, Span::Packets { last: None, .. }) {
-            // Who came first has learned the same.
-            let _ = self.span.set(span);
+    pub(crate) fn learn(&self, learned: Learned) {
+        if !matches!(learned.span, Span::Packets { last: None, .. }) {
+            // Who came first has learned the same, or less of the same.
+            let _ = self.learned.set(learned);
         }
     }
 
@@ -211,13 +244,13 @@ mod tests {
             last: Some(Timestamp::from_secs(last)),
         };
         Pcap::new().write(&path, &[packet(1), packet(2)]);
-        assert_eq!(only(&timeline).known_span(), None);
+        assert_eq!(only(&timeline).learned().map(|learned| learned.span), None);
         assert_eq!(only(&timeline).span().unwrap(), span(1, 2));
-        assert_eq!(only(&timeline).known_span(), Some(span(1, 2)));
+        assert_eq!(only(&timeline).learned().map(|learned| learned.span), Some(span(1, 2)));
         let before = only(&timeline);
         Pcap::new().write(&path, &[packet(1), packet(2), packet(3)]);
         assert_eq!(before.span().unwrap(), span(1, 2), "a snapshot stays as it is");
-        assert_eq!(only(&timeline).known_span(), None);
+        assert_eq!(only(&timeline).learned().map(|learned| learned.span), None);
         assert_eq!(only(&timeline).span().unwrap(), span(1, 3));
     }
 
@@ -229,7 +262,7 @@ mod tests {
         Pcap::new().write(&path, &[packet]);
         let first = Timestamp::from_secs(1);
         assert_eq!(only(&timeline).span().unwrap(), Span::Packets { first, last: None });
-        assert_eq!(only(&timeline).known_span(), None);
+        assert_eq!(only(&timeline).learned().map(|learned| learned.span), None);
     }
 
     #[test]
@@ -240,7 +273,7 @@ mod tests {
         let listed = only(&timeline);
         Pcap::new().write(&path, &[Packet::new(Timestamp::from_secs(1), vec![0; 60])]);
         assert_ne!(listed.span().unwrap(), Span::Empty);
-        assert_eq!(listed.known_span(), None);
+        assert_eq!(listed.learned().map(|learned| learned.span), None);
     }
 
     #[test]

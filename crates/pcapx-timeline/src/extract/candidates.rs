@@ -14,9 +14,10 @@ use std::thread;
 
 use super::piece::Piece;
 use super::{Counts, ExtractError, PIECE_BYTES};
-use crate::catalog::Segment;
 use crate::catalog::probe::{self, Span};
+use crate::catalog::{Learned, Segment};
 use crate::control::Progress;
+use crate::coverage::Draft;
 use crate::index::{Identity, IndexError, IndexReader, Wanted};
 use crate::matcher::Matcher;
 use crate::query::Query;
@@ -46,6 +47,7 @@ pub(crate) struct Candidates<'c> {
     pub(super) list: Vec<Candidate<'c>>,
     pub(super) counts: Counts,
     pub(super) warnings: Vec<Warning>,
+    pub(super) coverage: Draft<'c>,
 }
 
 /// Looks at every segment of the catalog.
@@ -147,12 +149,19 @@ impl<'c> Candidates<'c> {
         self.list.extend(other.list);
         self.counts.add(&other.counts);
         self.warnings.extend(other.warnings);
+        self.coverage.add(other.coverage);
     }
 
     fn look_at(&mut self, segment: &'c Segment, query: &Query<'c>, matcher: Option<&Matcher>) {
-        let is_known_outside = segment.known_span().is_some_and(|span| !span.may_overlap(query.window));
-        if is_known_outside || probe::is_outside_by_name(segment, query.window) {
+        let window = query.window;
+        if let Some(learned) = segment.learned().filter(|learned| !learned.span.may_overlap(window)) {
             self.counts.segments_skipped += 1;
+            self.coverage.outside(segment, learned, window);
+            return;
+        }
+        if probe::is_outside_by_name(segment, window) {
+            self.counts.segments_skipped += 1;
+            self.coverage.outside_by_name(segment, window);
             return;
         }
         match self.index(segment, query, matcher) {
@@ -164,15 +173,27 @@ impl<'c> Candidates<'c> {
             }
         }
         match segment.span() {
-            Ok(span @ Span::Packets { first, .. }) if span.may_overlap(query.window) => {
-                let not_before = first.saturating_sub(probe::SLACK);
-                self.counts.segments_without_index += 1;
-                self.list.push(Candidate { segment, not_before, rank: (0, 0), piece: None });
+            Ok(span) => {
+                let learned = Learned::of_span(span);
+                match span {
+                    Span::Packets { first, .. } if span.may_overlap(window) => {
+                        let not_before = first.saturating_sub(probe::SLACK);
+                        self.counts.segments_without_index += 1;
+                        self.coverage.inside(segment, learned, false);
+                        self.list.push(Candidate { segment, not_before, rank: (0, 0), piece: None });
+                    }
+                    _ => {
+                        self.counts.segments_skipped += 1;
+                        self.coverage.outside(segment, &learned, window);
+                    }
+                }
             }
-            Ok(_) => self.counts.segments_skipped += 1,
             // The recorder has created the file and not written to it yet.
             Err(SegmentError::TooShort { .. }) if segment.is_open => self.counts.segments_skipped += 1,
-            Err(e) => self.warnings.push(Warning::of_error(segment.path.clone(), &e)),
+            Err(e) => {
+                self.coverage.unreadable(segment, window);
+                self.warnings.push(Warning::of_error(segment.path.clone(), &e));
+            }
         }
     }
 
@@ -189,19 +210,17 @@ impl<'c> Candidates<'c> {
         let identity = Identity { len: segment.len, modified: segment.modified, inode: segment.file_id.1 };
         let index = IndexReader::find(place, &segment.file, &identity)?;
         let summary = index.summary();
-        let span = match summary.span {
-            None => Span::Empty,
-            // What stands behind the last whole record may be damage that is to be reported.
-            Some((first, last)) => Span::Packets { first, last: summary.is_whole.then_some(last) },
-        };
-        segment.set_span(span);
-        if !span.may_overlap(query.window) {
+        let learned = Learned::of(summary);
+        segment.learn(learned);
+        if !learned.span.may_overlap(query.window) {
             self.counts.segments_skipped += 1;
             self.counts.index_bytes_read += index.bytes_read();
+            self.coverage.outside(segment, &learned, query.window);
             return Ok(());
         }
         let filter = query.filter.as_ref().zip(matcher);
         let plan = index.plan(filter, query.window)?;
+        self.coverage.inside(segment, learned, true);
         self.counts.index_bytes_read += index.bytes_read();
         self.counts.blocks += plan.blocks;
         self.counts.blocks_read += plan.blocks_wanted;

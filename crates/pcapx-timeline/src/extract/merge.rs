@@ -16,11 +16,10 @@ use super::batch::Batch;
 use super::encode::Encoding;
 use super::output::Output;
 use super::read_ahead;
-use super::scan::{self, Message, Shared};
-use super::{Candidate, Counts, ExtractError, Extraction, PIECE_BATCHES, QUEUE_BATCHES};
+use super::scan::{self, Done, Message, Shared};
+use super::{Account, Candidate, Counts, ExtractError, PIECE_BATCHES, QUEUE_BATCHES};
 use crate::matcher::Matcher;
 use crate::query::Query;
-use crate::warning::Warning;
 use pcapx_core::time::Timestamp;
 
 /// Candidates that workers may begin before the merge has opened them.
@@ -35,7 +34,7 @@ pub(super) fn run(
     matcher: Option<&Matcher>,
     encoding: &Encoding,
     output: Output,
-    extraction: &mut Extraction,
+    account: &mut Account,
 ) -> Result<Option<PathBuf>, ExtractError> {
     let begun = Instant::now();
     let shared = Shared { query, matcher, encoding, is_cold: AtomicBool::new(false) };
@@ -49,8 +48,9 @@ pub(super) fn run(
         let _ending = EndOnDrop(&schedule);
         let crew = Crew { scope, shared: &shared, candidates, schedule: &schedule };
         crew.hire(query.threads.min(candidates.len()))?;
-        Merge { crew, receivers, opened: 0, open: Vec::new(), output, extraction }.run()
+        Merge { crew, receivers, opened: 0, open: Vec::new(), output, account }.run()
     })?;
+    let extraction = &mut account.extraction;
     extraction.counts.packets_matched = output.packets();
     extraction.limit_hit = output.limit_hit();
     extraction.steps.search = begun.elapsed();
@@ -58,6 +58,7 @@ pub(super) fn run(
     let published = output.publish(encoding, &query.cancel)?;
     extraction.steps.publish = begun.elapsed();
     extraction.counts.bytes_written = published.as_ref().map_or(0, |p| p.bytes);
+    extraction.sha256 = published.as_ref().and_then(|p| p.sha256);
     Ok(published.map(|p| p.path))
 }
 
@@ -209,7 +210,7 @@ struct Merge<'m, 'scope, 'env> {
     /// Those that have packets left; the earliest last.
     open: Vec<Open>,
     output: Output,
-    extraction: &'m mut Extraction,
+    account: &'m mut Account,
 }
 
 impl Merge<'_, '_, '_> {
@@ -273,8 +274,8 @@ impl Merge<'_, '_, '_> {
     fn receive(&mut self, receiver: &Receiver<Message>) -> Result<Option<Batch>, ExtractError> {
         match receiver.recv() {
             Ok(Message::Batch(batch)) => Ok(Some(batch)),
-            Ok(Message::Done(counts, warnings)) => {
-                self.add(counts, warnings);
+            Ok(Message::Done(done)) => {
+                self.add(done);
                 Ok(None)
             }
             Ok(Message::Failed(e)) => Err(e),
@@ -283,13 +284,15 @@ impl Merge<'_, '_, '_> {
         }
     }
 
-    fn add(&mut self, counts: Counts, warnings: Vec<Warning>) {
+    fn add(&mut self, Done { counts, warnings, seen }: Done) {
+        let Account { extraction, seen: all } = &mut *self.account;
+        all.extend(seen);
         // What was matched is counted as it is written: a limit may end the answer before.
-        self.extraction.counts.add(&Counts { packets_matched: 0, ..counts });
+        extraction.counts.add(&Counts { packets_matched: 0, ..counts });
         for warning in warnings {
             // Several pieces of a segment may have met the same.
-            if !self.extraction.warnings.contains(&warning) {
-                self.extraction.warnings.push(warning);
+            if !extraction.warnings.contains(&warning) {
+                extraction.warnings.push(warning);
             }
         }
     }

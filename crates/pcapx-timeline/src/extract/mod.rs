@@ -18,6 +18,7 @@
 
 mod batch;
 mod candidates;
+mod checksum;
 mod encode;
 mod error;
 mod merge;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::catalog::Segment;
+use crate::coverage::{Coverage, EmptyReason, Seen};
 use crate::matcher::Matcher;
 use crate::query::Query;
 use crate::warning::Warning;
@@ -65,8 +67,19 @@ pub struct Extraction {
     pub limit_hit: Option<LimitHit>,
     /// Files that could not be used, or not to their end.
     pub warnings: Vec<Warning>,
+    /// What of the window was recorded, and what was lost.
+    pub coverage: Coverage,
+    /// SHA-256 of the output file, where [asked for](Query::hash) and there is a file.
+    pub sha256: Option<[u8; 32]>,
     /// How long each step took.
     pub steps: Steps,
+}
+
+impl Extraction {
+    /// Why there is no output; `None` where there is one.
+    pub fn why_empty(&self) -> Option<EmptyReason> {
+        self.output.is_none().then(|| self.coverage.why_empty())
+    }
 }
 
 /// How long each step of a query took.
@@ -142,24 +155,35 @@ pub enum LimitHit {
     Packets,
 }
 
+/// What becomes the answer, while the query runs.
+#[derive(Debug, Default)]
+struct Account {
+    extraction: Extraction,
+    /// Segments that were read as a whole.
+    seen: Vec<Seen>,
+}
+
 pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractError> {
     let begun = Instant::now();
     let matcher = query.filter.as_ref().map(Matcher::new);
     let candidates = candidates::find(query, matcher.as_ref())?;
-    let mut extraction = Extraction::default();
-    extraction.steps.plan = begun.elapsed();
+    let mut account = Account::default();
+    account.extraction.steps.plan = begun.elapsed();
     // Who names a pcapng file gets one; otherwise pcap is tried first.
     let is_pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
     for encoding in [(!is_pcapng).then(Encoding::pcap), Some(Encoding::pcapng())].into_iter().flatten() {
         // An attempt that ended early has left warnings and counts of its own.
-        extraction.warnings.clone_from(&candidates.warnings);
-        extraction.counts = candidates.counts;
-        let output = output::Output::begin(path, &encoding, query.limits)?;
-        match merge::run(query, &candidates.list, matcher.as_ref(), &encoding, output, &mut extraction) {
+        account.extraction.warnings.clone_from(&candidates.warnings);
+        account.extraction.counts = candidates.counts;
+        account.seen.clear();
+        let output = output::Output::begin(path, &encoding, query)?;
+        match merge::run(query, &candidates.list, matcher.as_ref(), &encoding, output, &mut account) {
             Err(ExtractError::KindsDiffer) => query.progress.rewind(),
             Err(e) => return Err(e),
             Ok(output) => {
+                let Account { mut extraction, seen } = account;
                 extraction.output = output;
+                extraction.coverage = candidates.coverage.finish(query, &seen, &extraction.warnings);
                 return Ok(extraction);
             }
         }

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::batch::Batch;
+use super::checksum::{Checksum, Sum};
 use super::encode::{Encoding, Kind, pcap_header, section_block};
 use super::write_behind::WriteBehind;
 use super::{ExtractError, LimitHit, resort};
 use crate::control::CancelToken;
-use crate::query::Limits;
+use crate::query::{Limits, Query};
 use pcapx_core::time::Timestamp;
 
 /// Hidden files of unfinished output begin with this, whoever left them behind.
@@ -32,6 +33,8 @@ pub(super) struct Output {
     packets: u64,
     /// Kind and greatest snaplen of a pcap file's packets.
     kind: Option<(Kind, u32)>,
+    /// The snaplen that was written at its beginning.
+    head_snaplen: u32,
     /// Interface blocks written to a pcapng file.
     interfaces: usize,
     /// Where each run of ascending times begins.
@@ -39,6 +42,7 @@ pub(super) struct Output {
     latest: Timestamp,
     limit_hit: Option<LimitHit>,
     behind: WriteBehind,
+    checksum: Option<Checksum>,
 }
 
 /// A published file.
@@ -46,25 +50,28 @@ pub(super) struct Output {
 pub(super) struct Published {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    pub(super) sha256: Option<[u8; 32]>,
 }
 
 impl Output {
     /// Begins a hidden file beside `path`.
-    pub(super) fn begin(path: &Path, encoding: &Encoding, limits: Limits) -> Result<Self, ExtractError> {
+    pub(super) fn begin(path: &Path, encoding: &Encoding, query: &Query<'_>) -> Result<Self, ExtractError> {
         let path = if encoding.is_pcapng() { pcapng_name(path) } else { path.to_owned() };
         let file = hidden_beside(&path).map_err(|source| failed(&path, source))?;
         Ok(Self {
             file,
             path,
-            limits,
+            limits: query.limits,
             len: 0,
             packets: 0,
             kind: None,
+            head_snaplen: 0,
             interfaces: 0,
             runs: Vec::new(),
             latest: Timestamp::MAX,
             limit_hit: None,
             behind: WriteBehind::default(),
+            checksum: query.is_hashed.then(Checksum::default),
         })
     }
 
@@ -132,6 +139,7 @@ impl Output {
         match &mut self.kind {
             None => {
                 self.kind = Some((batch.kind, batch.snaplen));
+                self.head_snaplen = batch.snaplen;
                 self.write(&pcap_header(batch.kind, batch.snaplen))
             }
             Some((kind, snaplen)) if *kind == batch.kind => {
@@ -146,6 +154,9 @@ impl Output {
         self.len += bytes.len() as u64;
         self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))?;
         self.behind.written(bytes.len() as u64, self.file.as_file());
+        if let Some(checksum) = &mut self.checksum {
+            checksum.written(self.len, self.file.as_file());
+        }
         Ok(())
     }
 
@@ -174,21 +185,28 @@ impl Output {
                 Some((kind, snaplen)) => pcap_header(kind, snaplen).to_vec(),
                 None => [section_block()].into_iter().chain(encoding.interface_blocks(0)).flatten().collect(),
             };
+            // It writes the head anew.
+            self.head_snaplen = self.kind.map_or(0, |(_, snaplen)| snaplen);
             self.file = resort::sorted(self.file, &self.path, &head, &self.runs, self.len, encoding, cancel)?;
+            self.checksum = self.checksum.take().map(|_| Checksum::default());
         }
-        let sync = || -> io::Result<u64> {
+        let mut sync = || -> io::Result<(u64, Option<[u8; 32]>)> {
             let file = self.file.as_file();
-            if let Some((kind, snaplen)) = self.kind {
+            if let Some((kind, snaplen)) = self.kind.filter(|(_, snaplen)| *snaplen != self.head_snaplen) {
                 file.write_all_at(&pcap_header(kind, snaplen), 0)?;
+                // Its first bytes are others now.
+                self.checksum = self.checksum.take().map(|_| Checksum::default());
             }
+            let bytes = file.metadata()?.len();
+            let sum = self.checksum.take().map(|checksum| checksum.end(bytes, file)).transpose()?;
             file.sync_data()?;
-            Ok(file.metadata()?.len())
+            Ok((bytes, sum.map(Sum::wait).transpose()?))
         };
-        let bytes = sync().map_err(|source| failed(&self.path, source))?;
+        let (bytes, sha256) = sync().map_err(|source| failed(&self.path, source))?;
         self.file.persist(&self.path).map_err(|e| failed(&self.path, e.error))?;
         let folder = folder_of(&self.path);
         File::open(folder).and_then(|f| f.sync_all()).map_err(|source| failed(folder, source))?;
-        Ok(Some(Published { path: self.path, bytes }))
+        Ok(Some(Published { path: self.path, bytes, sha256 }))
     }
 }
 

@@ -10,6 +10,7 @@ use super::encode::{Encoding, Kind, SNAPLEN_DEFAULT, fits_pcap};
 use super::read_ahead::{ReadAhead, is_slow};
 use super::{CHECK_EVERY_PACKETS, Candidate, Counts, ExtractError};
 use crate::control::Progress;
+use crate::coverage::Seen;
 use crate::index::Wanted;
 use crate::link::LinkType;
 use crate::matcher::Matcher;
@@ -17,6 +18,7 @@ use crate::packet::PacketKeys;
 use crate::query::Query;
 use crate::segment::{Ending, Packet, SegmentError, SegmentReader};
 use crate::warning::{Warning, WarningKind};
+use pcapx_core::time::Timestamp;
 
 /// What a scan says to the merge.
 #[derive(Debug)]
@@ -24,9 +26,18 @@ pub(super) enum Message {
     /// Packets, not earlier than those of the batch before.
     Batch(Batch),
     /// The segment is read; nothing follows.
-    Done(Counts, Vec<Warning>),
+    Done(Done),
     /// The query cannot go on.
     Failed(ExtractError),
+}
+
+/// What a scan tells at its end.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) counts: Counts,
+    pub(super) warnings: Vec<Warning>,
+    /// Where all of the segment was read.
+    pub(super) seen: Option<Seen>,
 }
 
 /// What all scans of a query share.
@@ -50,13 +61,15 @@ pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSe
         interfaces: Vec::new(),
         counts: Counts { segments: candidate.is_first().into(), ..Counts::default() },
         unknown_links: BTreeSet::new(),
+        span: None,
+        is_whole: false,
     };
     let read = scan.read();
     if let Some(piece) = &candidate.piece {
         piece.done();
     }
     let last = match read {
-        Ok(warnings) => Message::Done(scan.counts, warnings),
+        Ok(warnings) => Message::Done(Done { counts: scan.counts, warnings, seen: scan.seen() }),
         Err(Stop::Unheard) => return,
         Err(Stop::Because(e)) => Message::Failed(e),
     };
@@ -84,6 +97,10 @@ struct Scan<'s> {
     interfaces: Vec<(Kind, u32, u32)>,
     counts: Counts,
     unknown_links: BTreeSet<LinkType>,
+    /// Earliest and latest packet, in the window or not.
+    span: Option<(Timestamp, Timestamp)>,
+    /// Whether all of the segment is read, by this scan alone.
+    is_whole: bool,
 }
 
 impl Scan<'_> {
@@ -104,7 +121,10 @@ impl Scan<'_> {
             Some(ranges) if is_planned => self.ranges(&mut reader, ranges)?,
             // The file has changed since it was listed: whoever has its first piece reads all of it.
             Some(_) if !self.candidate.is_first() => Ok(None),
-            _ => self.packets(&mut reader, u64::MAX)?,
+            _ => {
+                self.is_whole = true;
+                self.packets(&mut reader, u64::MAX)?
+            }
         };
         Progress::add(&self.shared.query.progress.bytes_read, reader.bytes_read() - self.counts.bytes_read);
         self.counts.bytes_read = reader.bytes_read();
@@ -177,6 +197,8 @@ impl Scan<'_> {
                 Err(e) => return Ok(Err(e)),
             };
             self.counts.packets_scanned += 1;
+            let (first, last) = self.span.get_or_insert((packet.time, packet.time));
+            (*first, *last) = (packet.time.min(*first), packet.time.max(*last));
             if !window.contains(packet.time) {
                 continue;
             }
@@ -205,6 +227,12 @@ impl Scan<'_> {
                 self.send(batch)?;
             }
         }
+    }
+
+    /// What is known of the segment, if all of it was read.
+    fn seen(&self) -> Option<Seen> {
+        let (packets, file_id) = (self.counts.packets_scanned, self.candidate.segment.file_id);
+        self.is_whole.then_some(Seen { file_id, packets, span: self.span })
     }
 
     fn push(&mut self, packet: &Packet<'_>) -> Result<(), Stop> {
