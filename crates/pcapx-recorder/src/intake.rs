@@ -14,6 +14,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
+use pcapx_core::window::Window;
 use pcapx_timeline::matcher::Matcher;
 use pcapx_timeline::packet::PacketKeys;
 
@@ -74,6 +75,8 @@ pub(crate) fn run<S: PacketSource>(
         counts: Counts::default(),
         flushed: Instant::now(),
         latest: None,
+        recorded_to: Timestamp::now(),
+        quiet: None,
         is_storage_gone: false,
     };
     let ended = desk.follow(source, stop);
@@ -84,6 +87,7 @@ pub(crate) fn run<S: PacketSource>(
 /// A segment under way.
 struct Open {
     extent: Extent,
+    first: Timestamp,
     /// Counts of the source when it began.
     counts: Counts,
 }
@@ -100,6 +104,10 @@ struct Desk {
     flushed: Instant,
     /// The time of the last packet.
     latest: Option<Timestamp>,
+    /// All that came before then is in segments that are ended: the next one goes on there.
+    recorded_to: Timestamp,
+    /// The source had nothing more when the clock said so.
+    quiet: Option<Timestamp>,
     is_storage_gone: bool,
 }
 
@@ -120,6 +128,7 @@ impl Desk {
                 Ok(Waited::Packets(_)) => self.flush_when_due(None),
                 Ok(Waited::Nothing) => {
                     // The ring is empty: whatever came until now is in the chunk.
+                    self.quiet = Some(came);
                     self.flush_when_due(Some(came));
                     if self.open.as_ref().is_some_and(|open| open.extent.is_over(came)) {
                         self.end_segment(source);
@@ -157,7 +166,7 @@ impl Desk {
             .is_some_and(|open| self.plan.rotation.ends_before(&open.extent, packet.time, bytes))
         {
             self.hand_over(None);
-            self.close();
+            self.close(packet.time);
         }
         if self.open.is_none() {
             self.begin(packet.time);
@@ -177,8 +186,11 @@ impl Desk {
 
     fn begin(&mut self, first: Timestamp) {
         let header = self.plan.form.file_header();
-        self.open =
-            Some(Open { extent: self.plan.rotation.begin(first, header.len() as u64), counts: self.counts });
+        self.open = Some(Open {
+            extent: self.plan.rotation.begin(first, header.len() as u64),
+            first,
+            counts: self.counts,
+        });
         self.send(Message::Begin { first, form: self.plan.form });
         self.chunk.push(&header);
     }
@@ -213,13 +225,17 @@ impl Desk {
     fn end_segment<S: PacketSource>(&mut self, source: &mut S) {
         self.hand_over(None);
         self.count(source);
-        self.close();
+        self.close(self.latest.max(self.quiet).unwrap_or(self.recorded_to));
     }
 
-    fn close(&mut self) {
+    /// Ends the segment: what came before `until` is in it.
+    fn close(&mut self, until: Timestamp) {
         let Some(open) = self.open.take() else { return };
+        // Packets of a file that is read are older than the clock.
+        let recorded = Window::new(self.recorded_to.min(open.first), until).ok();
+        self.recorded_to = until;
         let kernel_drops = self.counts.dropped - open.counts.dropped;
-        self.send(Message::End(SegmentEnd { packets: open.extent.packets(), kernel_drops }));
+        self.send(Message::End(SegmentEnd { packets: open.extent.packets(), kernel_drops, recorded }));
         // The next segment begins a file of its own.
         self.chunk.start_anew();
     }

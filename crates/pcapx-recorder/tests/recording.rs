@@ -86,13 +86,23 @@ fn every_packet_is_recorded_once_in_segments_that_end_with_the_minute() {
     assert_eq!(recorded.len(), 60);
     assert!(packets(&recorded) == packets(&trace));
     assert_eq!(counters.segments_sealed.load(Ordering::Relaxed), 60);
+    let mut recorded_to = None;
     for path in &recorded {
-        let first = packets(std::slice::from_ref(path))[0].0;
+        let own = packets(std::slice::from_ref(path));
+        let (first, last) = (own[0].0, own[own.len() - 1].0);
         let name = format!("{}.{:06}.pcap", first / 1_000_000_000, first % 1_000_000_000 / 1000);
         assert_eq!(path.file_name().unwrap().to_str(), Some(name.as_str()));
         let identity = Identity::of(&std::fs::metadata(path).unwrap());
-        IndexReader::find(&IndexPlace::beside(), path, &identity).unwrap().verify().unwrap();
+        let index = IndexReader::find(&IndexPlace::beside(), path, &identity).unwrap();
+        index.verify().unwrap();
+        // One segment is the recording until the next one is.
+        let told = index.summary().recorded.unwrap();
+        assert_eq!(told.start().as_nanos(), recorded_to.unwrap_or(first));
+        assert!(told.start().as_nanos() <= first && last <= told.end().as_nanos());
+        assert_eq!(index.summary().kernel_drops, Some(0));
+        recorded_to = Some(told.end().as_nanos());
     }
+    assert_eq!(recorded_to, packets(&trace).last().map(|last| last.0));
     // Each has its link, and the way back.
     let links = walk(&site.dump()).into_iter().filter(|path| path.is_symlink()).collect::<Vec<_>>();
     assert_eq!(links.len(), 120);

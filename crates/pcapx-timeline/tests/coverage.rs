@@ -13,8 +13,10 @@ use pcapx_testkit::capture::{Packet, Pcap, link};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
 use pcapx_testkit::tool;
 use pcapx_timeline::coverage::{Coverage, EmptyReason, Gap, GapKind};
-use pcapx_timeline::index::{IndexPlace, index_segment};
-use pcapx_timeline::{CancelToken, Catalog, Extraction, Limits};
+use pcapx_timeline::index::{Identity, IndexPlace, IndexWriter, Sealed, index_segment};
+use pcapx_timeline::packet::PacketKeys;
+use pcapx_timeline::segment::SegmentReader;
+use pcapx_timeline::{CancelToken, Catalog, Extraction, Limits, Timeline};
 
 const BASE: i64 = 1_772_356_200;
 
@@ -143,6 +145,80 @@ fn an_index_tells_the_packets_of_a_segment_without_a_scan() {
         answer.why_empty(),
         Some(EmptyReason::NothingMatched { packets: 1000, segments: 1, missing: Duration::ZERO })
     );
+}
+
+/// A segment as a recorder of ours leaves it: `packets` a second apart, recorded from `from` to `to`.
+fn record(dir: &Path, packets: (i64, i64), (from, to): (i64, i64), drops: u64) -> PathBuf {
+    let path = put(dir, &format!("{}.000000.pcap", BASE + packets.0), packets.0, packets.1);
+    let mut index = IndexWriter::create(&IndexPlace::beside().to_write(&path)).unwrap();
+    let mut reader = SegmentReader::open(&path).unwrap();
+    loop {
+        let start = reader.next_offset();
+        let Some(packet) = reader.next_packet().unwrap() else { break };
+        let (time, link) = (packet.time, packet.link_type);
+        let keys = PacketKeys::of(link, packet.data);
+        index.builder().unwrap().add((start, reader.next_offset()), time, link, &keys, true).unwrap();
+    }
+    let metadata = fs::metadata(&path).unwrap();
+    let sealed = Sealed {
+        segment: Identity::of(&metadata),
+        end: metadata.len(),
+        is_whole: true,
+        kernel_drops: Some(drops),
+        recorder_drops: Some(1),
+        recorded: Some(window(from, to)),
+    };
+    index.publish(&sealed).unwrap();
+    path
+}
+
+#[test]
+fn a_recorder_that_tells_leaves_no_gap_when_the_link_is_quiet() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing came from 50 to 290; the recorder was stopped from 300 to 305.
+    record(dir.path(), (0, 50), (-10, 100), 5);
+    record(dir.path(), (290, 295), (100, 300), 0);
+    record(dir.path(), (310, 350), (305, 360), 2);
+    let timeline = Timeline::new([dir.path()]);
+    let of = |window| {
+        let catalog = timeline.catalog().unwrap();
+        let answer =
+            catalog.query(Some(parse("host 192.0.2.1").unwrap()), window).write_to(&dir.path().join("x"));
+        let Coverage { segments, covered, gaps, drops, oldest, newest, .. } = answer.unwrap().coverage;
+        assert_eq!((oldest, newest), (Some(at(0)), Some(at(350))));
+        assert!(segments.iter().all(|segment| segment.recorded.is_some() && segment.packets.is_some()));
+        (segments.len(), covered, gaps, (drops.kernel, drops.recorder, drops.total()))
+    };
+    let lost = |kernel: u64, recorder: u64| (Some(kernel), Some(recorder), Some(kernel + recorder));
+    for _ in 0..2 {
+        // Asked again, the segments are known without a look at their indexes.
+        let missing = vec![gap(300, 305, GapKind::Between)];
+        assert_eq!(
+            of(window(20, 320)),
+            (3, vec![window(20, 300), window(305, 320)], missing.clone(), lost(7, 3))
+        );
+        assert_eq!(of(window(60, 90)), (1, vec![window(60, 90)], vec![], lost(5, 1)));
+        assert_eq!(of(window(80, 200)), (2, vec![window(80, 200)], vec![], lost(5, 2)));
+        assert_eq!(
+            of(window(301, 303)),
+            (0, vec![], vec![gap(301, 303, GapKind::Between)], (None, None, None))
+        );
+        assert_eq!(
+            of(window(-20, -5)),
+            (1, vec![window(-10, -5)], vec![gap(-20, -10, GapKind::BeforeOldest)], lost(5, 1))
+        );
+        assert_eq!(
+            of(window(355, 370)),
+            (1, vec![window(355, 360)], vec![gap(360, 370, GapKind::AfterNewest)], lost(2, 1))
+        );
+    }
+    let reason = ask(dir.path(), "", window(60, 90)).why_empty();
+    assert_eq!(
+        reason,
+        Some(EmptyReason::NothingMatched { packets: 51, segments: 1, missing: Duration::ZERO })
+    );
+    let reason = ask(dir.path(), "", window(301, 303)).why_empty();
+    assert_eq!(reason, Some(EmptyReason::NothingRecorded { gap: window(301, 303) }));
 }
 
 #[test]

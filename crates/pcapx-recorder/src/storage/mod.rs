@@ -23,6 +23,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use pcapx_core::time::Timestamp;
+use pcapx_core::window::Window;
 use pcapx_timeline::index::{IndexError, IndexWriter};
 use pcapx_timeline::packet::PacketKeys;
 
@@ -59,6 +60,8 @@ pub(crate) struct SegmentEnd {
     pub(crate) packets: u64,
     /// Packets that the kernel dropped while it was recorded.
     pub(crate) kernel_drops: u64,
+    /// Between which instants it is the recording, packets or not; `None` where the clock was set back meanwhile.
+    pub(crate) recorded: Option<Window>,
 }
 
 /// Who makes room on the disk before a segment is written, and when it is full.
@@ -194,7 +197,8 @@ impl<R: MakeRoom> Storage<R> {
 
     fn end(&mut self, end: SegmentEnd) -> Result<(), StorageError> {
         let Some(Open { file, index, paths, .. }) = self.open.take() else { return Ok(()) };
-        self.sealer.seal(Finished { file, index, paths, kernel_drops: end.kernel_drops })
+        let SegmentEnd { kernel_drops, recorded, .. } = end;
+        self.sealer.seal(Finished { file, index, paths, kernel_drops, recorded })
     }
 }
 

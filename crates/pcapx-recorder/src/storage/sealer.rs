@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use pcapx_core::window::Window;
 use pcapx_timeline::index::{Identity, IndexWriter, Sealed};
 
 use super::segment_file::SegmentFile;
@@ -17,6 +18,7 @@ pub(super) struct Finished {
     pub(super) index: Option<IndexWriter>,
     pub(super) paths: SegmentPaths,
     pub(super) kernel_drops: u64,
+    pub(super) recorded: Option<Window>,
 }
 
 /// The thread that seals, one segment after another.
@@ -73,14 +75,20 @@ impl Sealer {
 
 impl Finished {
     fn seal(self, layout: &Layout) -> Result<(), StorageError> {
-        let Self { file, index, paths, kernel_drops } = self;
+        let Self { file, index, paths, kernel_drops, recorded } = self;
         let failed = |source| StorageError::Segment { path: paths.open.clone(), source };
         let end = file.len();
         let file = file.seal().map_err(failed)?;
         layout.publish(&paths)?;
         let segment = Identity::of(&file.metadata().map_err(failed)?);
-        let sealed =
-            Sealed { segment, end, is_whole: true, kernel_drops: Some(kernel_drops), recorder_drops: None };
+        let sealed = Sealed {
+            segment,
+            end,
+            is_whole: true,
+            kernel_drops: Some(kernel_drops),
+            recorder_drops: None,
+            recorded,
+        };
         // A segment without an index is searched as a whole, and indexed later by whoever searches it.
         if let Some(Err(error)) = index.map(|index| index.publish(&sealed)) {
             log::warn!("{:?} gets no index: {error}", paths.sealed);

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use super::disk::Stat;
 use super::probe::{self, Span};
 use crate::coverage::Drops;
-use crate::index::Summary;
+use crate::index::{Identity, Summary};
 use crate::segment::{SegmentError, SegmentReader};
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 use pcapx_core::window::Window;
@@ -63,7 +63,7 @@ impl Learned {
             Some((first, last)) => Span::Packets { first, last: summary.is_whole.then_some(last) },
         };
         let drops = Drops { kernel: summary.kernel_drops, recorder: summary.recorder_drops };
-        Self { span, packets: summary.is_whole.then_some(summary.packets), recorded: None, drops }
+        Self { span, packets: summary.is_whole.then_some(summary.packets), recorded: summary.recorded, drops }
     }
 
     /// What the packets themselves tell.
@@ -134,6 +134,11 @@ impl Segment {
             self.learn(Learned::of_span(span));
         }
         Ok(span)
+    }
+
+    /// The file in this state, as an index names it.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { len: self.len, modified: self.modified, inode: self.file_id.1 }
     }
 
     /// What is known of its packets without looking.

@@ -11,6 +11,7 @@ use super::spans::{self, Recorded};
 use super::{Coverage, Drops, GAP_TOLERANCE, SegmentCoverage};
 use crate::catalog::probe::{self, SLACK, Span};
 use crate::catalog::{Learned, QUIET, Segment};
+use crate::index::IndexReader;
 use crate::query::Query;
 use crate::warning::Warning;
 use pcapx_core::time::Timestamp;
@@ -48,9 +49,9 @@ struct Inside<'c> {
 struct Ends<'c> {
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
-    /// The last instant that was recorded before the window, the first one after it.
-    before: Option<Recorded>,
-    after: Option<Recorded>,
+    /// What was recorded last before the window, and first after it.
+    before: Option<(Recorded, &'c Segment)>,
+    after: Option<(Recorded, &'c Segment)>,
     /// The same of segments of which only the name and the time of writing are known.
     named_oldest: Option<&'c Segment>,
     named_newest: Option<&'c Segment>,
@@ -78,7 +79,7 @@ impl<'c> Draft<'c> {
         if last.is_none() {
             ends.named_newest = later(ends.named_newest, Some(segment));
         }
-        ends.beside(recorded, window);
+        ends.beside(recorded, segment, window);
     }
 
     /// A segment of which name and time of writing tell that it has no packets of the window.
@@ -107,8 +108,8 @@ impl<'c> Draft<'c> {
         let (ends, other) = (&mut self.ends, other.ends);
         ends.oldest = least(ends.oldest, other.oldest);
         ends.newest = ends.newest.max(other.newest);
-        ends.before = ends.before.into_iter().chain(other.before).max_by_key(|span| span.to);
-        ends.after = ends.after.into_iter().chain(other.after).min_by_key(|span| span.from);
+        ends.before = ends.before.into_iter().chain(other.before).max_by_key(|(span, _)| span.to);
+        ends.after = ends.after.into_iter().chain(other.after).min_by_key(|(span, _)| span.from);
         ends.named_oldest = earlier(ends.named_oldest, other.named_oldest);
         ends.named_newest = later(ends.named_newest, other.named_newest);
         ends.named_before = later(ends.named_before, other.named_before);
@@ -117,110 +118,146 @@ impl<'c> Draft<'c> {
 
     /// The coverage of the window of `query`, which has `seen` what it has read and met `warnings`.
     pub(crate) fn finish(self, query: &Query<'_>, seen: &[Seen], warnings: &[Warning]) -> Coverage {
+        let Self { inside, ends, harmless } = self;
         let window = query.window;
+        let mut all = Gathered {
+            query,
+            found: Vec::with_capacity(inside.len()),
+            oldest: ends.oldest,
+            newest: ends.newest,
+        };
         let seen: HashMap<_, _> = seen.iter().map(|seen| (seen.file_id, *seen)).collect();
-        let Ends { mut oldest, mut newest, before, after, .. } = self.ends;
-        let mut found = Vec::with_capacity(self.inside.len());
-        for Inside { segment, learned, is_indexed } in self.inside {
-            let seen = seen.get(&segment.file_id).copied();
-            let Some((first, last)) = span(segment, &learned, seen) else { continue };
-            oldest = least(oldest, Some(first));
-            newest = newest.max(last).max(Some(first));
-            let packets = learned.packets.or(seen.map(|seen| seen.packets));
-            let recorded = Recorded::of(&learned, first, last);
-            found.push(Found {
-                segment,
-                learned: Learned { packets, ..learned },
-                first,
-                last,
-                recorded,
-                is_indexed,
-            });
+        for inside in inside {
+            let seen = seen.get(&inside.segment.file_id).copied();
+            all.add(inside, seen);
         }
-        let mut recordings: Vec<_> = found.iter().map(|found| found.recorded).collect();
-        let ask = |segment: Option<&Segment>| segment.and_then(probe::ends);
-        if let Some((first, _)) = ask(self.ends.named_oldest.filter(|named| is_older(named, oldest))) {
-            oldest = least(oldest, Some(first));
-        }
-        if let Some((_, last)) = ask(self.ends.named_newest.filter(|named| is_newer(named, newest))) {
-            newest = newest.max(Some(last));
-        }
+        all.ask(ends.named_oldest.filter(|named| is_older(named, all.oldest)));
+        all.ask(ends.named_newest.filter(|named| is_newer(named, all.newest)));
         // Only a window that begins or ends where nothing was recorded needs to know what stands next to it.
-        if recordings.iter().all(|recording| recording.from > window.start()) {
-            let named = self.ends.named_before.filter(|named| is_newer(named, before.map(|span| span.to)));
-            recordings.extend(before.into_iter().chain(ask(named).map(|(a, b)| Recorded::between(a, b))));
+        if all.found.iter().all(|found| found.recorded.from > window.start()) {
+            let known = ends.before.map(|(recorded, _)| recorded.to);
+            all.ask(ends.before.map(|(_, segment)| segment));
+            all.ask(ends.named_before.filter(|named| is_newer(named, known)));
         }
-        if recordings.iter().all(|recording| recording.to < window.end()) {
-            let named = self.ends.named_after.filter(|named| is_older(named, after.map(|span| span.from)));
-            recordings.extend(after.into_iter().chain(ask(named).map(|(a, b)| Recorded::between(a, b))));
+        if all.found.iter().all(|found| found.recorded.to < window.end()) {
+            let known = ends.after.map(|(recorded, _)| recorded.from);
+            all.ask(ends.after.map(|(_, segment)| segment));
+            all.ask(ends.named_after.filter(|named| is_older(named, known)));
         }
-        if let (Some(newest), Some(up_to)) =
-            (newest, query.complete_up_to.filter(|&up_to| Some(up_to) > newest))
+        let is_meant =
+            |warning: &&Warning| warning.kind.may_hide_packets() && !harmless.contains(&warning.path);
+        Coverage {
+            segments_unreadable: warnings.iter().filter(is_meant).cloned().collect(),
+            ..all.coverage()
+        }
+    }
+}
+
+/// All segments that matter, with what is known of them.
+struct Gathered<'q> {
+    query: &'q Query<'q>,
+    found: Vec<Found<'q>>,
+    oldest: Option<Timestamp>,
+    newest: Option<Timestamp>,
+}
+
+struct Found<'c> {
+    inside: Inside<'c>,
+    first: Timestamp,
+    last: Option<Timestamp>,
+    recorded: Recorded,
+}
+
+impl<'q> Gathered<'q> {
+    fn add(&mut self, mut inside: Inside<'q>, seen: Option<Seen>) {
+        let Some((first, last)) = span(inside.segment, &inside.learned, seen) else { return };
+        self.oldest = least(self.oldest, Some(first));
+        self.newest = self.newest.max(last).max(Some(first));
+        inside.learned.packets = inside.learned.packets.or(seen.map(|seen| seen.packets));
+        let recorded = Recorded::of(&inside.learned, first, last);
+        self.found.push(Found { inside, first, last, recorded });
+    }
+
+    /// Finds out about a segment that the query had no need to look at.
+    fn ask(&mut self, segment: Option<&'q Segment>) {
+        let Some(segment) = segment else { return };
+        if self.found.iter().any(|found| std::ptr::eq(found.inside.segment, segment)) {
+            return;
+        }
+        let told = || segment.learned().copied().filter(|learned| learned.packets.is_some());
+        let asked = || {
+            let place = self.query.indexes.as_ref().filter(|_| !segment.is_open)?;
+            let index = IndexReader::find(place, &segment.file, &segment.identity()).ok()?;
+            Some(Learned::of(index.summary()))
+        };
+        if let Some(learned) = told().or_else(asked) {
+            segment.learn(learned);
+            self.add(Inside { segment, learned, is_indexed: true }, None);
+        } else if let Ok(span) = segment.span() {
+            self.add(Inside { segment, learned: Learned::of_span(span), is_indexed: false }, None);
+        }
+    }
+
+    fn coverage(self) -> Coverage {
+        let Self { query, found, oldest, newest } = self;
+        let window = query.window;
+        let mut recordings: Vec<_> = found.iter().map(|found| found.recorded).collect();
+        if let Some((newest, up_to)) =
+            newest.zip(query.complete_up_to).filter(|(newest, up_to)| newest < up_to)
         {
             recordings.push(Recorded::between(newest, up_to));
         }
         let (covered, gaps) = spans::cut(&spans::join(recordings, GAP_TOLERANCE), window);
-        found.retain(|found| window.overlaps(found.recorded.from, found.recorded.to));
         let quiet_since = Timestamp::now().saturating_sub(QUIET);
-        let mut segments: Vec<_> = found.iter().map(|found| found.tell(newest, quiet_since)).collect();
+        let is_inside = |found: &&Found<'_>| window.overlaps(found.recorded.from, found.recorded.to);
+        let mut segments: Vec<_> =
+            found.iter().filter(is_inside).map(|found| found.tell(newest, quiet_since)).collect();
         segments.sort_by(|a, b| (a.first, &a.path).cmp(&(b.first, &b.path)));
         let mut drops = Drops::default();
         for segment in &segments {
             drops.add(segment.drops);
         }
         let packets_in_segments = segments.iter().filter_map(|segment| segment.packets).sum();
-        let is_meant =
-            |warning: &&Warning| warning.kind.may_hide_packets() && !self.harmless.contains(&warning.path);
-        let segments_unreadable = warnings.iter().filter(is_meant).cloned().collect();
         Coverage {
-            window,
             segments,
             covered,
             gaps,
             drops,
             oldest,
             newest,
-            segments_unreadable,
             packets_in_segments,
+            ..Coverage::none(window)
         }
     }
-}
-
-/// A segment of the window, with all that is known of it.
-struct Found<'c> {
-    segment: &'c Segment,
-    learned: Learned,
-    first: Timestamp,
-    last: Option<Timestamp>,
-    recorded: Recorded,
-    is_indexed: bool,
 }
 
 impl Found<'_> {
     fn tell(&self, newest: Option<Timestamp>, quiet_since: Timestamp) -> SegmentCoverage {
-        let Self { segment, learned, first, last, is_indexed, .. } = *self;
+        let Inside { segment, learned, is_indexed } = &self.inside;
         SegmentCoverage {
             path: segment.path.clone(),
             bytes: segment.len,
-            first,
-            last,
+            first: self.first,
+            last: self.last,
             packets: learned.packets,
             recorded: learned.recorded,
             drops: learned.drops,
-            is_growing: segment.is_open || (last == newest && segment.modified > quiet_since),
-            is_indexed,
+            is_growing: segment.is_open || (self.last == newest && segment.modified > quiet_since),
+            is_indexed: *is_indexed,
         }
     }
 }
 
-impl Ends<'_> {
+impl<'c> Ends<'c> {
     /// Something was recorded outside of the window.
-    fn beside(&mut self, recorded: Recorded, window: Window) {
-        if recorded.from <= window.start() && self.before.is_none_or(|before| before.to < recorded.to) {
-            self.before = Some(recorded);
+    fn beside(&mut self, recorded: Recorded, segment: &'c Segment, window: Window) {
+        let is_later = self.before.is_none_or(|(before, _)| before.to < recorded.to);
+        if recorded.from <= window.start() && is_later {
+            self.before = Some((recorded, segment));
         }
-        if recorded.to >= window.end() && self.after.is_none_or(|after| after.from > recorded.from) {
-            self.after = Some(recorded);
+        let is_earlier = self.after.is_none_or(|(after, _)| after.from > recorded.from);
+        if recorded.to >= window.end() && is_earlier {
+            self.after = Some((recorded, segment));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::catalog::probe::{self, Span};
 use crate::catalog::{Learned, Segment};
 use crate::control::Progress;
 use crate::coverage::Draft;
-use crate::index::{Identity, IndexError, IndexReader, Wanted};
+use crate::index::{IndexError, IndexReader, Wanted};
 use crate::matcher::Matcher;
 use crate::query::Query;
 use crate::segment::SegmentError;
@@ -207,8 +207,7 @@ impl<'c> Candidates<'c> {
         let Some(place) = query.indexes.as_ref().filter(|_| !segment.is_open) else {
             return Err(IndexError::Missing);
         };
-        let identity = Identity { len: segment.len, modified: segment.modified, inode: segment.file_id.1 };
-        let index = IndexReader::find(place, &segment.file, &identity)?;
+        let index = IndexReader::find(place, &segment.file, &segment.identity())?;
         let summary = index.summary();
         let learned = Learned::of(summary);
         segment.learn(learned);

@@ -76,7 +76,8 @@ pub fn index_segment(
         let what = "it ends inside a record, and its interfaces are not all named in front of its packets";
         return Err(SegmentError::Damaged { offset: end, what }.into());
     }
-    let sealed = Sealed { segment: identity, end, is_whole, kernel_drops: None, recorder_drops: None };
+    let sealed =
+        Sealed { segment: identity, end, is_whole, kernel_drops: None, recorder_drops: None, recorded: None };
     // Whoever wrote to the file while it was read may have changed what was read already.
     let now = Identity::of(&fs::metadata(&file)?);
     if now != identity {

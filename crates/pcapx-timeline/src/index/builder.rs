@@ -9,6 +9,7 @@ use super::{BLOCK_BYTES, Identity, Summary};
 use crate::link::LinkType;
 use crate::packet::PacketKeys;
 use pcapx_core::time::Timestamp;
+use pcapx_core::window::Window;
 
 /// Takes the packets of one segment in the order of recording and writes the index to `W`, part after part.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Sealed {
     pub kernel_drops: Option<u64>,
     /// Packets that the recorder dropped, where that is known.
     pub recorder_drops: Option<u64>,
+    /// Between which instants the segment is the recording, packets or not, where that is known.
+    pub recorded: Option<Window>,
 }
 
 impl<W: Write> Builder<W> {
@@ -117,6 +120,7 @@ impl<W: Write> Builder<W> {
             span: self.span,
             kernel_drops: sealed.kernel_drops,
             recorder_drops: sealed.recorder_drops,
+            recorded: sealed.recorded,
         };
         let directory = Directory { summary, parts: self.parts };
         let extent = self.out.chunk(&directory.encode())?;

@@ -7,6 +7,7 @@ use super::kind::Kind;
 use super::term::Class;
 use super::{CHUNK_BLOCKS, Identity, IndexError, PART_BLOCKS, PART_FLOWS, Summary, VERSION};
 use pcapx_core::time::Timestamp;
+use pcapx_core::window::Window;
 
 /// The first and the last bytes of every index.
 pub(super) const MARK: [u8; 8] = *b"PCAPXIX\n";
@@ -16,6 +17,8 @@ const TRAILER_CHECKED_BYTES: usize = 52;
 
 const STATISTIC_KERNEL_DROPS: u64 = 1;
 const STATISTIC_RECORDER_DROPS: u64 = 2;
+const STATISTIC_RECORDED_FROM: u64 = 3;
+const STATISTIC_RECORDED_TO: u64 = 4;
 
 /// Everything but the chunks themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,9 +64,12 @@ impl Directory {
         let (first, last) = summary.span.unwrap_or((origin, origin));
         out.put_signed(difference(first, origin));
         out.put_varint(difference(last, first));
+        let recorded = summary.recorded.and_then(nanos_of);
         let statistics = [
             (STATISTIC_KERNEL_DROPS, summary.kernel_drops),
             (STATISTIC_RECORDER_DROPS, summary.recorder_drops),
+            (STATISTIC_RECORDED_FROM, recorded.map(|(from, _)| from)),
+            (STATISTIC_RECORDED_TO, recorded.map(|(_, to)| to)),
         ];
         let known: Vec<_> = statistics.iter().filter_map(|&(name, value)| Some((name, value?))).collect();
         out.put_u64(known.len() as u64);
@@ -97,20 +103,36 @@ impl Directory {
             span: (packets > 0).then_some((first, last)),
             ..Summary::default()
         };
+        let (mut recorded_from, mut recorded_to) = (None, None);
         for _ in 0..from.count()? {
             let (name, value) = (from.u64()?, from.u64()?);
             match name {
+                STATISTIC_RECORDED_FROM => recorded_from = Some(value),
+                STATISTIC_RECORDED_TO => recorded_to = Some(value),
                 STATISTIC_KERNEL_DROPS => summary.kernel_drops = Some(value),
                 STATISTIC_RECORDER_DROPS => summary.recorder_drops = Some(value),
                 _ => {}
             }
         }
+        summary.recorded = recorded_from.zip(recorded_to).and_then(window_of);
         let count = from.count()?;
         let mut state = Decoding { at: MARK.len() as u64, chunks_end, before: (0, first) };
         let parts =
             (0..count).map(|_| PartEntry::decode(&mut from, &mut state)).collect::<Option<Vec<_>>>()?;
         (from.is_at_end() && state.at == chunks_end).then_some(Self { summary, parts })
     }
+}
+
+/// Both ends since 1970; what was recorded before is not told.
+fn nanos_of(window: Window) -> Option<(u64, u64)> {
+    let since_1970 = |time: Timestamp| u64::try_from(time.as_nanos()).ok();
+    Some((since_1970(window.start())?, since_1970(window.end())?))
+}
+
+/// Statistics that contradict each other tell nothing: no packet is found or missed by them.
+fn window_of((from, to): (u64, u64)) -> Option<Window> {
+    let time = |nanos: u64| i64::try_from(nanos).ok().map(Timestamp::from_nanos);
+    Window::new(time(from)?, time(to)?).ok()
 }
 
 /// Where the next chunk begins, where chunks end, and what the next block chunk is told against.
@@ -292,6 +314,7 @@ mod tests {
             span: Some((at(-5), at(i64::MAX))),
             kernel_drops: Some(3),
             recorder_drops: None,
+            recorded: Window::new(at(1_000), at(i64::MAX)).ok(),
         };
         Directory { summary, parts: vec![part(8, 24), part(64, 4_000_000)] }
     }
@@ -307,6 +330,28 @@ mod tests {
         let empty =
             Directory { summary: Summary { is_whole: true, ..Summary::default() }, parts: Vec::new() };
         assert_eq!(Directory::decode(&empty.encode(), 8), Some(empty));
+    }
+
+    #[test]
+    fn a_span_of_recording_is_told_whole_or_not_at_all() {
+        let of = |recorded| {
+            let summary = Summary { recorded, ..Summary::default() };
+            let bytes = Directory { summary, parts: Vec::new() }.encode();
+            Directory::decode(&bytes, 8).unwrap().summary.recorded
+        };
+        let window = |from, to| Window::new(at(from), at(to)).ok();
+        assert_eq!(of(window(5, 5)), window(5, 5));
+        assert_eq!(of(window(-5, 5)), None, "before 1970");
+        // One of the two, in the wrong order, or beyond all time.
+        for statistics in [&[(3, 5)][..], &[(4, 5)], &[(3, 6), (4, 5)], &[(3, 5), (4, u64::MAX)]] {
+            let mut bytes = vec![0, 0, 0, 0, 0, statistics.len() as u8];
+            for (name, value) in statistics {
+                bytes.put_u64(*name);
+                bytes.put_u64(*value);
+            }
+            bytes.push(0);
+            assert_eq!(Directory::decode(&bytes, 8).unwrap().summary.recorded, None);
+        }
     }
 
     #[test]

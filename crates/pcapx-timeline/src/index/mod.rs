@@ -50,6 +50,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
+use pcapx_core::window::Window;
 
 /// The format that is written and read.
 pub const VERSION: u32 = 1;
@@ -108,4 +109,6 @@ pub struct Summary {
     pub kernel_drops: Option<u64>,
     /// Packets that the recorder dropped itself.
     pub recorder_drops: Option<u64>,
+    /// Between which instants the segment is the recording, packets or not, where the recorder tells.
+    pub recorded: Option<Window>,
 }
