@@ -3,9 +3,8 @@
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 
-use pcapx_core::config::Loaded;
+use pcapx_core::config::{Loaded, Service};
 use pcapx_http::LogValue;
 
 /// One thing that was looked at.
@@ -47,10 +46,10 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let clients = if networks.is_empty() { "every address".to_owned() } else { networks.join(", ") };
     let mut findings = vec![Finding::Ok(format!("configuration {}", LogValue::new(path.as_ref())))];
     findings.extend(loaded.warnings.iter().map(|warning| Finding::Warning(warning.to_string())));
-    findings
-        .push(Finding::Ok(format!("listens on {}", SocketAddr::new(config.bind, config.fileserver_port))));
+    findings.push(Finding::Ok(format!("listens on {}", config.address(Service::Fileserver))));
     findings.push(Finding::Ok(format!("authentication {}", config.fileserver_auth)));
     findings.push(Finding::Ok(format!("clients {clients}")));
+    findings.extend(config.openness(Service::Fileserver).map(Finding::Warning));
     findings.push(folder(loaded));
     findings
 }

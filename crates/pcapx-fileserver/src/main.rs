@@ -22,12 +22,12 @@ mod requested;
 mod service;
 mod validators;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
-use pcapx_core::config::Config;
-use pcapx_http::{Limits, Server, Stop};
+use pcapx_core::config::{Config, Service};
+use pcapx_http::{Front, Limits, Server, Stop};
 
 use crate::check::Finding;
 use crate::options::Options;
@@ -73,11 +73,11 @@ fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let drained = runtime.block_on(async {
         let stop = Stop::on_signals()?;
-        let server = Server::bind(SocketAddr::new(config.bind, config.fileserver_port), Limits::default())?;
+        let server = Server::bind(config.address(Service::Fileserver), Limits::default())?;
+        let front = Arc::new(Front::new(Service::Fileserver, config, service::REALM));
         server.announce("pcapx-fileserver");
-        Ok::<_, Box<dyn std::error::Error>>(
-            server.run(FileService::new(config), &stop, config.drain_timeout).await,
-        )
+        let files = FileService::new(config, Arc::clone(&front));
+        Ok::<_, Box<dyn std::error::Error>>(server.run(front, files, &stop, config.drain_timeout).await)
     })?;
     // Reads of a dead disk must not keep the process.
     runtime.shutdown_background();

@@ -3,7 +3,7 @@
 //! 1. `/healthz` answers `ok` to everybody, without credentials and from any address. A file of that name in the
 //!    folder cannot be downloaded.
 //! 2. Credentials: 401 `Unauthorized`.
-//! 3. The peer's address: 403 `Forbidden`.
+//! 3. The client's address: 403 `Forbidden`.
 //! 4. The method, GET or HEAD: 405 `Method Not Allowed`.
 //! 5. The path: 404 `Not Found` for names that are never served, 403 `Directory listing disabled` for directories.
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hyper::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, StatusCode};
 use pcapx_core::config::Config;
-use pcapx_http::{Allowlist, Authenticator, Context, Handler, Identity, Reply, Request, reply};
+use pcapx_http::{Context, Denied, Front, Handler, Identity, Reply, Request, reply};
 use tokio::task::spawn_blocking;
 
 use crate::answer::{Question, answer, not_found};
@@ -22,7 +22,7 @@ use crate::folder::{Folder, Patience};
 use crate::requested::Requested;
 
 /// The realm that browsers show.
-const REALM: &str = "pcap-files";
+pub(crate) const REALM: &str = "pcap-files";
 /// The path that tells whether the service lives.
 const HEALTH_PATH: &str = "/healthz";
 
@@ -31,17 +31,15 @@ const HEALTH_PATH: &str = "/healthz";
 pub(crate) struct FileService {
     folder: Arc<Folder>,
     buffers: Arc<Buffers>,
-    door: Authenticator,
-    allowlist: Allowlist,
+    front: Arc<Front>,
 }
 
 impl FileService {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, front: Arc<Front>) -> Self {
         FileService {
             folder: Arc::new(Folder::new(config.output_dir.clone())),
             buffers: Arc::default(),
-            door: Authenticator::new(&config.fileserver_auth, REALM),
-            allowlist: Allowlist::new(&config.allowed_ips),
+            front,
         }
     }
 
@@ -53,17 +51,9 @@ impl FileService {
                 not_allowed()
             };
         }
-        match self.door.check(request.headers()) {
-            Ok(Identity::Anonymous) => {}
-            Ok(identity) => context.note("user", identity),
-            Err(denied) => {
-                context.note("denied", &denied);
-                return denied.reply();
-            }
-        }
-        if !self.allowlist.allows(context.peer()) {
-            context.note("denied", "address");
-            return reply::text(StatusCode::FORBIDDEN, "Forbidden");
+        if let Err(denied) = self.admit(&request, context).await {
+            context.note("denied", &denied);
+            return denied.reply();
         }
         if !is_reading(request.method()) {
             return not_allowed();
@@ -84,6 +74,15 @@ impl FileService {
                 reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }
+    }
+
+    async fn admit(&self, request: &Request, context: &Context) -> Result<(), Denied> {
+        let door = self.front.door();
+        match door.credentials(request.headers(), context).await? {
+            Identity::Anonymous => {}
+            identity => context.note("user", identity),
+        }
+        door.address(context)
     }
 
     /// Answers at once when everything is in memory, else from a thread that may wait for the disk.

@@ -2,7 +2,8 @@
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 
-use pcapx_testkit::process::{Reply, Service, Site, request};
+use pcapx_core::config::Secret;
+use pcapx_testkit::process::{Reply, Service, Site, basic, request};
 use pcapx_testkit::tool;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pcapx-fileserver");
@@ -22,21 +23,6 @@ fn start(settings: &[(&str, serde_json::Value)]) -> (Site, Service) {
     (site, service)
 }
 
-/// `base64(text)` after `Basic `.
-fn basic(text: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut encoded = String::from("Basic ");
-    for group in text.chunks(3) {
-        let bits =
-            group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            let value = (bits >> (18 - 6 * digit)) & 63;
-            encoded.push(if digit > group.len() { '=' } else { char::from(DIGITS[value as usize]) });
-        }
-    }
-    encoded
-}
-
 fn get(service: &Service, headers: &[(&str, &str)]) -> Reply {
     request(service.address(), "GET", "/a.pcap", headers, b"")
 }
@@ -50,11 +36,12 @@ fn assert_unauthorized(reply: &Reply, what: &str) {
 
 #[test]
 fn credentials_matrix() {
-    for (user, password) in
-        [("", ""), ("sycope", ""), ("", "s3cret"), ("sycope", "s3:cr:et"), ("łoś", "żółw")]
-    {
+    let plain = [("", ""), ("sycope", ""), ("", "s3cret"), ("sycope", "s3:cr:et"), ("łoś", "żółw")];
+    let plain = plain.map(|(user, password)| (user, password, password.to_owned()));
+    let hashed = [("sycope", "s3:cr:et", Secret::hash("s3:cr:et").unwrap())];
+    for (user, password, written) in plain.into_iter().chain(hashed) {
         let (_site, service) =
-            start(&[("fileserver_auth_user", user.into()), ("fileserver_auth_pass", password.into())]);
+            start(&[("fileserver_auth_user", user.into()), ("fileserver_auth_pass", written.into())]);
         let right = basic(format!("{user}:{password}").as_bytes());
         assert_eq!(get(&service, &[("Authorization", &right)]).text(), "packets", "{user}:{password}");
         if user.is_empty() && password.is_empty() {
@@ -173,4 +160,52 @@ fn health_does_not_need_the_folder_and_hides_a_file_of_its_name() {
     let right = basic(b"u:");
     let reply = request(service.address(), "GET", "/healthz", &[("Authorization", &right)], b"");
     assert_eq!(reply.text(), "ok");
+}
+
+#[test]
+fn proxies_matrix() {
+    // The peer is loopback; what its headers say counts where it is trusted.
+    let (own, foreign) = ("192.0.2.7", "198.51.100.7");
+    for (trusted, allowed, headers, status) in [
+        (vec![], vec!["127.0.0.1"], vec![("X-Forwarded-For", foreign)], 200),
+        (vec![], vec![own], vec![("X-Forwarded-For", own)], 403),
+        (vec!["127.0.0.1"], vec![own], vec![("X-Forwarded-For", own)], 200),
+        (vec!["127.0.0.1"], vec![own], vec![("X-Forwarded-For", foreign)], 403),
+        (vec!["127.0.0.1"], vec![own], vec![("X-Forwarded-For", "192.0.2.7, 198.51.100.7")], 403),
+        (vec!["127.0.0.1", foreign], vec![own], vec![("X-Forwarded-For", "192.0.2.7, 198.51.100.7")], 200),
+        (vec!["127.0.0.1"], vec![own], vec![("Forwarded", "for=192.0.2.7;proto=https")], 200),
+        (vec!["127.0.0.1"], vec![own], vec![("Forwarded", "for=\"[::ffff:192.0.2.7]:80\"")], 200),
+        (
+            vec!["127.0.0.1"],
+            vec![own],
+            vec![("X-Forwarded-For", own), ("Forwarded", "for=198.51.100.7")],
+            400,
+        ),
+        (vec!["127.0.0.1"], vec![own], vec![("X-Forwarded-For", "unknown")], 400),
+        (vec!["127.0.0.1"], vec![own], vec![], 403),
+        (vec!["127.0.0.1"], vec!["127.0.0.1"], vec![], 200),
+        (vec!["10.0.0.1"], vec!["127.0.0.1"], vec![("X-Forwarded-For", "nonsense")], 200),
+    ] {
+        let (_site, service) =
+            start(&[("trusted_proxies", trusted.clone().into()), ("allowed_ips", allowed.clone().into())]);
+        let reply = get(&service, &headers);
+        assert_eq!(reply.status, status, "{trusted:?} {allowed:?} {headers:?}");
+        if status == 400 {
+            assert_eq!(reply.text(), "Bad Request");
+        }
+    }
+    let (_site, service) = start(&[("trusted_proxies", vec!["127.0.0.1"].into())]);
+    assert_eq!(get(&service, &[("X-Forwarded-For", "2001:db8::7")]).status, 200);
+    service.wait_for_log(|line| line.contains(" peer=127.0.0.1 client=2001:db8::7 method=GET"));
+}
+
+#[test]
+fn an_open_service_is_warned_of() {
+    for (bind, user, warned) in [("0.0.0.0", "", true), ("0.0.0.0", "u", false), ("127.0.0.1", "", false)] {
+        let (_site, service) = start(&[("bind_address", bind.into()), ("fileserver_auth_user", user.into())]);
+        let log = service.stop().stderr;
+        let told =
+            log.lines().any(|line| line.contains("WARN") && line.contains("can download evidence: set "));
+        assert_eq!(told, warned, "{bind} {user}\n{log}");
+    }
 }

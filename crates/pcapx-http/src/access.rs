@@ -94,12 +94,13 @@ impl Drop for Entry {
         if !log::log_enabled!(level) {
             return;
         }
+        let (peer, client) = (self.context.peer(), self.context.client());
+        let client = if client == peer { String::new() } else { format!(" client={client}") };
         // The path alone: a query may carry what does not belong into a log, and handlers note what matters of it.
         log::log!(
             level,
-            "request id={} peer={} method={} path={} status={status} sent={} ms={:.3} end={}{}",
+            "request id={} peer={peer}{client} method={} path={} status={status} sent={} ms={:.3} end={}{}",
             self.context.request_id(),
-            self.context.peer(),
             LogValue::new(self.method.as_str()).bounded(16),
             LogValue::new(self.uri.path()),
             self.sent_bytes,

@@ -19,7 +19,7 @@ use crate::access::Entry;
 use crate::panics::caught;
 use crate::slots::{Place, Slot};
 use crate::stream::Stream;
-use crate::{Context, Limits, LogValue, Reply, Request, RequestBody, Stop, reply};
+use crate::{Context, Front, Limits, LogValue, Reply, Request, RequestBody, Stop, reply};
 
 /// The longest request head; beyond it hyper answers 431.
 const HEAD_BYTES: usize = 32 << 10;
@@ -48,6 +48,7 @@ where
 /// What all connections of a server share.
 pub(crate) struct Shared<H> {
     pub(crate) handler: H,
+    pub(crate) front: Arc<Front>,
     pub(crate) limits: Limits,
     pub(crate) stop: Stop,
 }
@@ -113,21 +114,32 @@ async fn answer<H: Handler>(
     slot: Arc<Slot>,
     shared: Arc<Shared<H>>,
 ) -> Result<Reply, Infallible> {
-    let context = Context::new(peer);
     let (head, incoming) = request.into_parts();
+    let client = shared.front.client(peer.ip(), &head.headers);
+    let context = Context::new(peer, *client.as_ref().unwrap_or(&peer.ip()));
     let mut entry = Entry::new(context.clone(), head.method.clone(), head.uri.clone(), slot.busy());
     let (body, unread) = RequestBody::new(incoming);
     let request = Request::from_parts(head, body);
-    // In an async block, so that a panic before the first await is caught as well.
-    let handled = caught(async { shared.handler.handle(request, context.clone()).await }).await;
-    let mut reply = handled.unwrap_or_else(|_| {
-        log::error!("request id={} panicked", context.request_id());
-        reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-    });
+    let mut reply = match client {
+        Ok(_) => handled(&shared.handler, request, &context).await,
+        Err(untraceable) => {
+            context.note("denied", untraceable);
+            reply::text(StatusCode::BAD_REQUEST, "Bad Request")
+        }
+    };
     if unread.load(Ordering::Relaxed) {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     entry.answered(reply.status());
     reply.body_mut().log_with(entry);
     Ok(reply)
+}
+
+async fn handled<H: Handler>(handler: &H, request: Request, context: &Context) -> Reply {
+    // In an async block, so that a panic before the first await is caught as well.
+    let answer = caught(async { handler.handle(request, context.clone()).await }).await;
+    answer.unwrap_or_else(|_| {
+        log::error!("request id={} panicked", context.request_id());
+        reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    })
 }

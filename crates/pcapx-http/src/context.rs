@@ -17,7 +17,7 @@ static RUN: LazyLock<u32> = LazyLock::new(|| {
 });
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// Identity of one request: its id, its peer, and the notes for its access line. Clones share them.
+/// Identity of one request: its id, its peer and client, and the notes for its access line. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Context {
     shared: Arc<Shared>,
@@ -27,15 +27,16 @@ pub struct Context {
 struct Shared {
     id: String,
     peer: IpAddr,
+    client: IpAddr,
     notes: Mutex<String>,
 }
 
 impl Context {
-    /// A context with a fresh id for a request from `peer`.
-    pub fn new(peer: SocketAddr) -> Self {
+    /// A context with a fresh id for a request of `client` that came from `peer`.
+    pub fn new(peer: SocketAddr, client: IpAddr) -> Self {
         let id = format!("{:06x}-{:x}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed));
-        let peer = peer.ip().to_canonical();
-        Context { shared: Arc::new(Shared { id, peer, notes: Mutex::default() }) }
+        let (peer, client) = (peer.ip().to_canonical(), client.to_canonical());
+        Context { shared: Arc::new(Shared { id, peer, client, notes: Mutex::default() }) }
     }
 
     /// Short id, unique over restarts of the service: six hexadecimal digits for the run, then a running number.
@@ -46,6 +47,11 @@ impl Context {
     /// Address of the TCP peer. An IPv4-mapped IPv6 address is given as IPv4.
     pub fn peer(&self) -> IpAddr {
         self.shared.peer
+    }
+
+    /// Address of the client: the peer's, or what a trusted proxy says in whose place it asks. In the same form.
+    pub fn client(&self) -> IpAddr {
+        self.shared.client
     }
 
     /// Adds ` key=value` to the request's access line. The value is escaped and bounded as [`LogValue`] does.
@@ -68,16 +74,17 @@ mod tests {
 
     #[test]
     fn mapped_peers_are_ipv4_and_ids_differ() {
-        let first = Context::new("[::ffff:10.0.0.9]:1".parse().unwrap());
-        let second = Context::new("[::1]:1".parse().unwrap());
+        let first = Context::new("[::ffff:10.0.0.9]:1".parse().unwrap(), "::ffff:192.0.2.1".parse().unwrap());
+        let second = Context::new("[::1]:1".parse().unwrap(), "::1".parse().unwrap());
         assert_eq!(first.peer().to_string(), "10.0.0.9");
+        assert_eq!(first.client().to_string(), "192.0.2.1");
         assert_eq!(second.peer().to_string(), "::1");
         assert_ne!(first.request_id(), second.request_id());
     }
 
     #[test]
     fn notes_are_escaped_and_shared_by_clones() {
-        let context = Context::new("127.0.0.1:1".parse().unwrap());
+        let context = Context::new("127.0.0.1:1".parse().unwrap(), "127.0.0.1".parse().unwrap());
         context.clone().note("user", "a\nb");
         context.note("range", "0-1");
         assert_eq!(context.notes(), " user=\"a\\x0ab\" range=0-1");

@@ -3,9 +3,9 @@
 //! ```text
 //!            ┌ Server::bind ─ listening socket, open-file limit
 //!            │
-//! connection ─► slot (cap, oldest idle gives way) ─► hyper http1 ─► Handler ─► Reply ─► access line
-//!               └ Stream: stalled writes end,          │  ▲             │
-//!                 lingering close                      ▼  │             ▼
+//! connection ─► slot (cap, oldest idle gives way) ─► hyper http1 ─► Front ─► Handler ─► Reply ─► access line
+//!               └ Stream: stalled writes end,          │  ▲         whose request │ Door: who may
+//!                 lingering close                      ▼  │                       ▼
 //!                                          RequestBody::read    ReplyBody (bytes or stream)
 //!                                          (size and time)
 //! ```
@@ -28,14 +28,19 @@
 //! **Stop.** See [`Stop`]: the listening socket goes first, idle connections next, running requests finish within
 //! the drain time, then they are cut.
 //!
+//! **Clients.** The client of a request is the TCP peer, unless that is a trusted proxy: then the right-most address of
+//! `X-Forwarded-For` or `Forwarded` that is no trusted proxy itself. A trusted proxy's request that does not tell is
+//! answered 400. See [`door`] for who gets in.
+//!
 //! **Log.** Nothing a client sent reaches a log line raw: everything goes through [`LogValue`].
 
 mod access;
-mod allowlist;
-mod auth;
 mod bind;
 mod connection;
 mod context;
+mod current;
+pub mod door;
+mod front;
 mod log_value;
 mod panics;
 pub mod reply;
@@ -45,11 +50,12 @@ mod slots;
 mod stop;
 mod stream;
 
-pub use allowlist::Allowlist;
-pub use auth::{Authenticator, Denied, Identity};
 pub use bind::{BindError, raise_open_file_limit};
 pub use connection::Handler;
 pub use context::Context;
+pub use current::Current;
+pub use door::{Denied, Door, Identity};
+pub use front::Front;
 pub use log_value::LogValue;
 pub use panics::log_panics;
 pub use reply::{Reply, ReplyBody};

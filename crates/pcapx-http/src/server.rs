@@ -9,10 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::Stop;
 use crate::bind::{BindError, listen, raise_open_file_limit};
 use crate::connection::{Handler, Shared, serve};
 use crate::slots::Slots;
+use crate::{Front, Stop};
 
 /// Files kept free of connections: the listening socket, logs, the runtime's own.
 const FILES_OF_OURS: u64 = 64;
@@ -90,11 +90,17 @@ impl Server {
         }
     }
 
-    /// Serves until `stop` is requested; then closes the listening socket, lets requests finish for at most `drain`,
-    /// and cuts the rest. A second request to stop cuts at once.
-    pub async fn run(self, handler: impl Handler, stop: &Stop, drain: Duration) -> Drained {
+    /// Serves behind `front` until `stop` is requested; then closes the listening socket, lets requests finish for at
+    /// most `drain`, and cuts the rest. A second request to stop cuts at once.
+    pub async fn run(
+        self,
+        front: Arc<Front>,
+        handler: impl Handler,
+        stop: &Stop,
+        drain: Duration,
+    ) -> Drained {
         let mut loop_ = AcceptLoop {
-            shared: Arc::new(Shared { handler, limits: self.limits, stop: stop.clone() }),
+            shared: Arc::new(Shared { handler, front, limits: self.limits, stop: stop.clone() }),
             slots: Slots::new(),
             connections: JoinSet::new(),
             accepted: 0,

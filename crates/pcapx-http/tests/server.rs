@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body, Frame};
-use pcapx_http::{BodyError, Context, Drained, Limits, Reply, ReplyBody, Request, Server, Stop, reply};
+use pcapx_http::{
+    BodyError, Context, Drained, Front, Limits, Reply, ReplyBody, Request, Server, Stop, reply,
+};
 use pcapx_testkit::process::{Connection, NoReply, PATIENCE, poll, request};
 use tokio::sync::Notify;
 
@@ -46,7 +48,7 @@ impl Running {
                     let handler = move |request, context| {
                         answer(request, context, Arc::clone(&gate), Arc::clone(&waiting))
                     };
-                    server.run(handler, &stop, drain).await
+                    server.run(Arc::new(Front::open("test")), handler, &stop, drain).await
                 })
             }
         });

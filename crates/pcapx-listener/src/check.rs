@@ -5,10 +5,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 
-use pcapx_core::config::{Config, Loaded};
+use pcapx_core::config::{Config, Loaded, Service};
 use pcapx_timeline::Catalog;
 
 use crate::evidence::EvidenceFolder;
@@ -27,8 +26,11 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
     for warning in &loaded.warnings {
         println!("warning: {warning}");
     }
-    println!("ok: address {}", SocketAddr::new(config.bind, config.listen_port));
+    println!("ok: address {}", config.address(Service::Listener));
     println!("ok: authentication {}", config.listener_auth);
+    if let Some(warning) = config.openness(Service::Listener) {
+        println!("warning: {warning}");
+    }
     if config.fileserver_port == 0 {
         println!("warning: fileserver_port 0: the links in answers will not work");
     }

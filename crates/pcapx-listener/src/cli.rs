@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// What stands under the options in `--help`.
 const MORE: &str = "\
@@ -24,6 +24,7 @@ finish. A second signal ends at once.
 Examples:
   pcapx-listener --config config/config.json
   pcapx-listener --config /etc/pcapx/config.json --check
+  pcapx-listener hash-password
   curl http://127.0.0.1:8888/
   curl -d @alert.json 'http://127.0.0.1:8888/extract?filter=full&before=60'";
 
@@ -38,6 +39,17 @@ pub(crate) struct Options {
     /// Check configuration, folders and extractor, say what was found, and end
     #[arg(long)]
     pub(crate) check: bool,
+
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does beside serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read a password from stdin and print its Argon2id hash, which may stand in its place in the configuration
+    HashPassword,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! | # | shut when | status | body | header |
 //! |---|---|---|---|---|
 //! | – | neither GET nor POST | 405 | `Method not allowed` | `Allow: GET, POST` |
+//! | 0 | the client's address not allowed | 403 | `Forbidden` | |
 //! | 1 | credentials wrong or missing | 401 | `Unauthorized` | `WWW-Authenticate` |
 //! | 2 | no `Content-Length`, not chunked | 411 | `Missing Content-Length` | |
 //! | 3 | `Content-Length` over 2 MiB | 413 | `Payload too large` | |
@@ -11,7 +12,7 @@
 //! | 6 | as many jobs run as may | 429 | `Too many concurrent extractions` | `Retry-After: 5` |
 //! | 7 | never: the job's outcome | 200 | the outcome's text | `X-Result`, the same text |
 //!
-//! Any path will do. GET passes gate 1 and is then told how the service is used; `GET /healthz` passes none.
+//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` passes none.
 //! A `Content-Length` that is no number never gets here: the HTTP library answers 400 by itself.
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use hyper::{Method, StatusCode};
 use pcapx_core::config::Config;
-use pcapx_http::{Authenticator, Context, Handler, Reply, Request, reply};
+use pcapx_http::{Context, Front, Handler, Reply, Request, reply};
 use serde_json::{Map, Value};
 
 use crate::job::{Jobs, Order};
@@ -35,7 +36,7 @@ const BODY_LIMIT_BYTES: usize = 2 << 20;
 /// How long an alert may take to arrive. Real ones have a few kilobytes; the largest needs 1.7 Mbit/s.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// What the clients of this service are asked to authenticate for.
-const REALM: &str = "pcap-extractor";
+pub(crate) const REALM: &str = "pcap-extractor";
 /// The path that needs no credentials.
 const HEALTH_PATH: &str = "/healthz";
 /// The header that repeats the outcome's text.
@@ -44,7 +45,7 @@ const X_RESULT: HeaderName = HeaderName::from_static("x-result");
 /// Answers every request of the listener.
 #[derive(Debug)]
 pub(crate) struct Gates {
-    door: Authenticator,
+    front: Arc<Front>,
     jobs: Arc<Jobs>,
     links: Links,
     usage: Bytes,
@@ -52,13 +53,8 @@ pub(crate) struct Gates {
 
 impl Gates {
     /// Gates in front of `jobs`, behind `port`.
-    pub(crate) fn new(config: &Config, port: u16, jobs: Arc<Jobs>) -> Self {
-        Self {
-            door: Authenticator::new(&config.listener_auth, REALM),
-            jobs,
-            links: Links::new(config),
-            usage: usage::document(config, port).into(),
-        }
+    pub(crate) fn new(config: &Config, port: u16, front: Arc<Front>, jobs: Arc<Jobs>) -> Self {
+        Self { front, jobs, links: Links::new(config), usage: usage::document(config, port).into() }
     }
 
     async fn pass(&self, request: Request, context: &Context) -> Result<Reply, Refusal> {
@@ -70,8 +66,12 @@ impl Gates {
             return Err(Refusal::Method);
         }
 
+        // 0. An address that may ask.
+        self.front.door().address(context).map_err(Refusal::Denied)?;
+
         // 1. Credentials, before anything that a client sent is looked at.
-        let identity = self.door.check(&head.headers).map_err(Refusal::Denied)?;
+        let identity =
+            self.front.door().credentials(&head.headers, context).await.map_err(Refusal::Denied)?;
         let user = identity.to_string();
         context.note("user", &user);
         if head.method == Method::GET {
@@ -103,7 +103,7 @@ impl Gates {
 
         // 7. The job.
         let query = Query::parse(head.uri.path(), head.uri.query());
-        let (request, peer) = (context.request_id().to_owned(), context.peer());
+        let (request, peer) = (context.request_id().to_owned(), context.client());
         let job = self.jobs.start(permit, Order { request, peer, user, query, alert });
         // A job that panicked has been logged by the panic hook.
         let outcome = job.await.unwrap_or(Outcome::Failed);

@@ -34,7 +34,7 @@ use crate::query::Query;
 pub(crate) struct Order {
     /// The request's id.
     pub(crate) request: String,
-    /// The TCP peer.
+    /// The client's address.
     pub(crate) peer: IpAddr,
     /// As whom the client came.
     pub(crate) user: String,

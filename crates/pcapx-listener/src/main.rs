@@ -21,6 +21,7 @@ mod indexer;
 mod job;
 mod journal;
 mod outcome;
+mod password;
 mod query;
 mod refusal;
 mod service;
@@ -41,6 +42,15 @@ fn main() -> ExitCode {
     let options = cli::Options::parse();
     env_logger::Builder::from_env(Env::new().filter_or("PCAPX_LOG", "info")).init();
     pcapx_http::log_panics();
+    if let Some(cli::Command::HashPassword) = options.command {
+        return match password::hash() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("pcapx-listener: {error}");
+                ExitCode::from(EXIT_CONFIG)
+            }
+        };
+    }
     let loaded = match Config::load(options.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(error) => {

@@ -11,7 +11,7 @@ use pcapx_http::{BodyError, Denied, Reply, reply};
 pub(crate) enum Refusal {
     /// Neither GET nor POST.
     Method,
-    /// Gate 1.
+    /// Gates 0 and 1.
     Denied(Denied),
     /// Gate 2: no length and not chunked.
     NoLength,

@@ -9,21 +9,20 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pcapx_core::config::Config;
+use pcapx_core::config::{Config, Service};
 use pcapx_core::local::LocalZone;
-use pcapx_http::{BindError, Limits, Server, Stop};
+use pcapx_http::{BindError, Front, Limits, Server, Stop};
 use pcapx_timeline::catalog::Timeline;
 use rustix::fs::Mode;
 use tokio::time;
 
 use crate::evidence::EvidenceFolder;
 use crate::extractor::{Choice, ChoiceError, Recording};
-use crate::gate::Gates;
+use crate::gate::{self, Gates};
 use crate::indexer::{self, Indexer};
 use crate::job::Jobs;
 
@@ -96,7 +95,10 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
 
 async fn serve(config: &Config, jobs: Arc<Jobs>, indexer: Option<indexer::Handle>) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
-    let server = Server::bind(SocketAddr::new(config.bind, config.listen_port), Limits::default())?;
+    let server = Server::bind(config.address(Service::Listener), Limits::default())?;
+    if let Some(warning) = config.openness(Service::Listener) {
+        log::warn!("{warning}");
+    }
     log::info!(
         "listening on {}, authentication {}, extractions at a time: {}",
         server.local_addr(),
@@ -107,8 +109,9 @@ async fn serve(config: &Config, jobs: Arc<Jobs>, indexer: Option<indexer::Handle
 
     let canceller =
         tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), indexer, stop.clone(), config.drain_timeout));
-    let gates = Gates::new(config, server.local_addr().port(), Arc::clone(&jobs));
-    let drained = server.run(gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
+    let front = Arc::new(Front::new(Service::Listener, config, gate::REALM));
+    let gates = Gates::new(config, server.local_addr().port(), Arc::clone(&front), Arc::clone(&jobs));
+    let drained = server.run(front, gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
     if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {
         log::error!("stopping: a job does not end and is left alone");
     }

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// Stands for a secret wherever a value is printed.
-const HIDDEN: &str = "***";
+use super::Secret;
+use super::secret::HIDDEN;
 
 /// What a service asks of its clients; the default asks for nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Auth {
     /// A user and a password for HTTP Basic (RFC 7617).
     pub basic: Option<Credentials>,
-    /// A token for HTTP Bearer (RFC 6750): ASCII without blanks, never empty.
-    pub bearer: Option<String>,
+    /// A token for HTTP Bearer (RFC 6750): ASCII without blanks, never empty, or a hash of one.
+    pub bearer: Option<Secret>,
 }
 
 /// A user and a password. One of the two may be empty, never both.
@@ -20,7 +20,7 @@ pub struct Credentials {
     /// The user.
     pub user: String,
     /// The password.
-    pub password: String,
+    pub password: Secret,
 }
 
 impl Auth {
@@ -32,7 +32,7 @@ impl Auth {
 
 impl Credentials {
     /// `None` when both are empty: Basic is off. One alone switches it on.
-    pub fn new(user: String, password: String) -> Option<Self> {
+    pub fn new(user: String, password: Secret) -> Option<Self> {
         if user.is_empty() && password.is_empty() { None } else { Some(Self { user, password }) }
     }
 }
@@ -68,8 +68,12 @@ impl fmt::Debug for Credentials {
 mod tests {
     use super::*;
 
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned()).unwrap()
+    }
+
     fn basic(user: &str, password: &str) -> Option<Credentials> {
-        Credentials::new(user.to_owned(), password.to_owned())
+        Credentials::new(user.to_owned(), secret(password))
     }
 
     #[test]
@@ -78,13 +82,13 @@ mod tests {
             let auth = Auth { basic: basic(user, password), bearer: None };
             assert_eq!(auth.is_on(), on, "{user:?} {password:?}");
         }
-        assert!(Auth { basic: None, bearer: Some("t".to_owned()) }.is_on());
+        assert!(Auth { basic: None, bearer: Some(secret("t")) }.is_on());
         assert!(!Auth::default().is_on());
     }
 
     #[test]
     fn secrets_are_never_printed() {
-        let auth = Auth { basic: basic("sycope", "hunter2"), bearer: Some("t0ken".to_owned()) };
+        let auth = Auth { basic: basic("sycope", "hunter2"), bearer: Some(secret("t0ken")) };
         let printed = format!("{auth:?} {auth:#?} {auth}");
         assert!(printed.contains("sycope") && printed.contains("basic or bearer"));
         assert!(!printed.contains("hunter2") && !printed.contains("t0ken"), "{printed}");

@@ -144,7 +144,7 @@ keys! {
         value: Some(Literal::Text("")),
         shipped: true,
         secret: true,
-        doc: "password for HTTP Basic on the listener",
+        doc: "password for HTTP Basic on the listener, or its Argon2id hash",
     }
     FILESERVER_AUTH_USER: "fileserver_auth_user" {
         older: Some("basic_auth_user"),
@@ -157,7 +157,7 @@ keys! {
         value: Some(Literal::Text("")),
         shipped: true,
         secret: true,
-        doc: "password for HTTP Basic on the fileserver",
+        doc: "password for HTTP Basic on the fileserver, or its Argon2id hash",
     }
     ALLOWED_IPS: "allowed_ips" {
         unit: "list of IP addresses and networks",
@@ -175,7 +175,17 @@ keys! {
     LISTENER_AUTH_TOKEN: "listener_auth_token" {
         value: Some(Literal::Text("")),
         secret: true,
-        doc: "token for HTTP Bearer on the listener, beside Basic; empty = off",
+        doc: "token for HTTP Bearer on the listener, beside Basic, or its Argon2id hash; empty = off",
+    }
+    LISTENER_ALLOWED_IPS: "listener_allowed_ips" {
+        unit: "list of IP addresses and networks",
+        value: Some(Literal::EmptyList),
+        doc: "who may post alerts; empty = everybody",
+    }
+    TRUSTED_PROXIES: "trusted_proxies" {
+        unit: "list of IP addresses and networks",
+        value: Some(Literal::EmptyList),
+        doc: "proxies in front of the services: from them alone `X-Forwarded-For` and `Forwarded` tell the client's address",
     }
     EXTRACTOR: "extractor" {
         unit: "`auto`, `builtin` or `npcapextract`",

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! config.json ──┐
-//!               ├──► written: one value per key ──► reading, resolve ──► Config + warnings
+//! credentials ──┼──► written: one value per key ──► reading, resolve ──► Config + warnings
 //! PCAPX_<KEY> ──┘              ▲                                         or every error at once
 //!                        keys: the table
 //! ```
@@ -11,6 +11,7 @@
 //! environment, checks everything, and changes nothing.
 
 mod auth;
+mod credential;
 mod error;
 mod host;
 mod keys;
@@ -18,6 +19,8 @@ mod network;
 mod notes;
 mod reading;
 mod resolve;
+mod secret;
+mod service;
 mod source;
 mod written;
 
@@ -33,6 +36,8 @@ use ipnetwork::IpNetwork;
 pub use auth::{Auth, Credentials};
 pub use error::{ConfigError, Problem, Warning};
 pub use keys::{KEYS, Key, Literal, markdown_table};
+pub use secret::{Secret, SecretError, same};
+pub use service::Service;
 pub use source::Sources;
 
 use crate::filter::Mode;
@@ -65,6 +70,10 @@ pub struct Config {
     pub fileserver_auth: Auth,
     /// Who may download, host bits clear, IPv4-mapped networks as IPv4; empty is everybody.
     pub allowed_ips: Vec<IpNetwork>,
+    /// Who may use the listener; empty is everybody.
+    pub listener_allowed_ips: Vec<IpNetwork>,
+    /// Proxies in front of both services whose word on their clients' addresses counts; empty is none.
+    pub trusted_proxies: Vec<IpNetwork>,
     /// Who cuts the packets out.
     pub extractor: ExtractorChoice,
     /// When an extraction is given up: above 0, at most 86 400 s.
@@ -140,7 +149,7 @@ pub struct UnknownExtractor;
 impl Config {
     /// Loads the configuration of this process: the file `explicit` (from `--config`), else the one that
     /// `$PCAPX_CONFIG` names, else `config/config.json` under the working directory, else
-    /// `/etc/pcapx/config.json`; over it the environment's `PCAPX_<KEY>`.
+    /// `/etc/pcapx/config.json`; over it secrets from `$CREDENTIALS_DIRECTORY` and the environment's `PCAPX_<KEY>`.
     pub fn load(explicit: Option<&Path>) -> Result<Loaded, ConfigError> {
         Sources::of_process(explicit).load()
     }
@@ -159,7 +168,7 @@ impl Config {
 
     /// What a log should tell at start, one line each, without secrets.
     pub fn summary(&self) -> Vec<String> {
-        let allowed = match self.allowed_ips.as_slice() {
+        let allowed = |service| match self.allowed(service) {
             [] => "everybody".to_owned(),
             nets => nets.iter().map(IpNetwork::to_string).collect::<Vec<_>>().join(", "),
         };
@@ -170,11 +179,17 @@ impl Config {
         vec![
             format!("timeline {:?}, output {:?}", self.timeline_dir, self.output_dir),
             format!("links {}", self.download_url("…")),
-            format!("listener {}, auth {}", self.address(self.listen_port), self.listener_auth),
             format!(
-                "fileserver {}, auth {}, open to {allowed}",
-                self.address(self.fileserver_port),
-                self.fileserver_auth
+                "listener {}, auth {}, open to {}",
+                self.address(Service::Listener),
+                self.listener_auth,
+                allowed(Service::Listener)
+            ),
+            format!(
+                "fileserver {}, auth {}, open to {}",
+                self.address(Service::Fileserver),
+                self.fileserver_auth,
+                allowed(Service::Fileserver)
             ),
             format!(
                 "defaults: filter {}, {} s before, {} s after",
@@ -189,10 +204,6 @@ impl Config {
             format!("indexes {indexes}, background indexing {}", self.background_indexing),
             format!("open windows {}, up to {} alerts wait", self.completion, self.max_queued_extractions),
         ]
-    }
-
-    fn address(&self, port: u16) -> std::net::SocketAddr {
-        (self.bind, port).into()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The list of networks that may download.
+//! Lists of addresses and networks.
 
 use std::net::{IpAddr, Ipv4Addr};
 

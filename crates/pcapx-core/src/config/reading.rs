@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::ValueKind;
 
-use super::{Completion, ExtractorChoice};
+use super::{Completion, ExtractorChoice, Secret};
 use crate::filter::Mode;
 use crate::manifest::Format;
 
@@ -142,10 +142,16 @@ pub(super) fn flag(written: &ValueKind) -> Read<bool> {
     }
 }
 
-/// A token for the header `Authorization: Bearer …`; empty is none.
-pub(super) fn token(written: &ValueKind) -> Read<Option<String>> {
-    let token = text(written)?.value;
-    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+/// A password, plain or hashed; empty is one, too.
+pub(super) fn secret(written: &ValueKind) -> Read<Secret> {
+    let text = text(written)?.value;
+    Secret::new(text).map(Reading::plain).map_err(|error| error.to_string())
+}
+
+/// A token for the header `Authorization: Bearer …`, plain or hashed; empty is none.
+pub(super) fn token(written: &ValueKind) -> Read<Option<Secret>> {
+    let token = secret(written)?.value;
+    if token.plain().unwrap_or_default().bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(Reading::plain(Some(token).filter(|token| !token.is_empty())))
     } else {
         Err("expected ASCII letters, digits and signs: no blank, no line end".to_owned())
@@ -390,11 +396,15 @@ mod tests {
     #[test]
     fn a_token_fits_into_a_header() {
         assert_eq!(token(&written("")), Ok(Reading::plain(None)));
-        assert_eq!(token(&written("a.B-9_~+/=")), Ok(Reading::plain(Some("a.B-9_~+/=".to_owned()))));
+        assert_eq!(
+            token(&written("a.B-9_~+/=")),
+            Ok(Reading::plain(Secret::new("a.B-9_~+/=".to_owned()).ok()))
+        );
         for bad in ["a b", "token\n", "żeton", "\u{7f}"] {
             let told = token(&written(bad)).unwrap_err();
             assert!(!told.contains(bad), "{told}");
         }
+        assert!(token(&written("$argon2id$v=19$")).is_err());
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let fileserver_auth = keys.basic(&keys::FILESERVER_AUTH_USER, &keys::FILESERVER_AUTH_PASS);
     let listener_bearer = keys.read(&keys::LISTENER_AUTH_TOKEN, reading::token);
     let allowed_ips = keys.read(&keys::ALLOWED_IPS, network::networks);
+    let listener_allowed_ips = keys.read(&keys::LISTENER_ALLOWED_IPS, network::networks);
+    let trusted_proxies = keys.read(&keys::TRUSTED_PROXIES, network::networks);
     let extractor = keys.read(&keys::EXTRACTOR, reading::extractor);
     let extractor_timeout = keys.read(&keys::EXTRACTOR_TIMEOUT, |written| reading::timeout(written, false));
     let drain_timeout = keys.read(&keys::DRAIN_TIMEOUT, |written| reading::timeout(written, true));
@@ -63,6 +65,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         listener_auth,
         fileserver_auth: fileserver_auth?,
         allowed_ips: allowed_ips?,
+        listener_allowed_ips: listener_allowed_ips?,
+        trusted_proxies: trusted_proxies?,
         extractor: extractor?,
         extractor_timeout: extractor_timeout?,
         drain_timeout: drain_timeout?,
@@ -111,7 +115,7 @@ impl Keys<'_> {
 
     fn basic(&mut self, user_key: &Key, password_key: &Key) -> Option<Auth> {
         let user = self.read(user_key, reading::text);
-        let password = self.read(password_key, reading::text);
+        let password = self.read(password_key, reading::secret);
         let (user, password) = (user?, password?);
         if user.contains(':') {
             let reason = "holds a colon, but HTTP Basic ends the user at the first one: nobody can log in";

@@ -1,6 +1,6 @@
 //! The configuration as written: one value per key, whoever gave it.
 //!
-//! The `config` crate lays the environment over the file; what is still missing then is filled from older keys and
+//! The `config` crate lays credentials over the file and the environment over both; what is still missing then is filled from older keys and
 //! from the table. Only names of the table reach that crate, because it takes a dot or a bracket in a name for a
 //! path; and the file is parsed here, because its own JSON reader cannot tell where in the file an error is.
 
@@ -9,9 +9,9 @@ use std::ffi::OsString;
 use config::{Map, Source, Value, ValueKind};
 use serde_json::Value as Json;
 
-use super::Warning;
 use super::keys::{self, KEYS, Key, OTHER_VARIABLES, VARIABLE_PREFIX};
 use super::notes::Notes;
+use super::{Warning, credential};
 
 /// One value per key; a key that is nowhere has none.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Source for Layer {
 }
 
 impl Written {
-    /// Lays the environment over the file, then fills what is missing.
+    /// Lays credentials and the environment over the file, then fills what is missing.
     pub(super) fn merge(
         file: &serde_json::Map<String, Json>,
         environment: &[(OsString, OsString)],
@@ -40,6 +40,7 @@ impl Written {
     ) -> Result<Self, config::ConfigError> {
         let mut values = config::Config::builder()
             .add_source(file_layer(file, notes))
+            .add_source(Layer(credential::values(environment, notes)))
             .add_source(environment_layer(environment, notes))
             .build()?
             .collect()?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use pcapx_core::config::ExtractorChoice;
+use pcapx_core::config::{Auth, ExtractorChoice, Secret};
 use pcapx_core::filter::Mode;
 use serde_json::json;
 use tempfile::TempDir;
@@ -31,6 +31,8 @@ fn every_key_can_be_overridden() {
         ("PCAPX_FILESERVER_AUTH_PASS", ""),
         ("PCAPX_ALLOWED_IPS", "10.0.0.0/8, ::1"),
         ("PCAPX_LISTENER_AUTH_TOKEN", "t0ken"),
+        ("PCAPX_LISTENER_ALLOWED_IPS", "192.0.2.1"),
+        ("PCAPX_TRUSTED_PROXIES", "192.0.2.2,192.0.2.3"),
         ("PCAPX_EXTRACTOR", "builtin"),
         ("PCAPX_EXTRACTOR_TIMEOUT", "4.5"),
         ("PCAPX_DRAIN_TIMEOUT", "6"),
@@ -62,11 +64,13 @@ fn every_key_can_be_overridden() {
     );
     assert_eq!(config.max_concurrent_extractions.get(), 3);
     let listener = config.listener_auth.basic.unwrap();
-    assert_eq!((listener.user.as_str(), listener.password.as_str()), ("old", "true"));
+    assert_eq!((listener.user.as_str(), listener.password.plain()), ("old", Some("true")));
     let fileserver = config.fileserver_auth.basic.unwrap();
-    assert_eq!((fileserver.user.as_str(), fileserver.password.as_str()), ("0123", ""));
+    assert_eq!((fileserver.user.as_str(), fileserver.password.plain()), ("0123", Some("")));
     assert_eq!(config.allowed_ips, ["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
-    assert_eq!(config.listener_auth.bearer.as_deref(), Some("t0ken"));
+    assert_eq!(config.listener_auth.bearer.as_ref().and_then(Secret::plain), Some("t0ken"));
+    assert_eq!(config.listener_allowed_ips, ["192.0.2.1/32".parse().unwrap()]);
+    assert_eq!(config.trusted_proxies, ["192.0.2.2/32".parse().unwrap(), "192.0.2.3/32".parse().unwrap()]);
     assert_eq!(config.extractor, ExtractorChoice::Builtin);
     assert_eq!(
         (config.extractor_timeout, config.drain_timeout),
@@ -99,4 +103,44 @@ fn a_variable_that_is_no_text_is_refused() {
             path.display()
         )
     );
+}
+
+#[test]
+fn secrets_come_as_credentials_too() {
+    let dir = TempDir::new().unwrap();
+    for (name, content) in [
+        ("listener_auth_pass", "from credential\n"),
+        ("fileserver_auth_pass", "two\r\n"),
+        ("listener_auth_token", "t0ken"),
+        ("listener_auth_user", "no secret, so no credential of ours"),
+        ("tls_key", "somebody else's"),
+    ] {
+        fs::write(dir.path().join(name), content).unwrap();
+    }
+    let folder = ("CREDENTIALS_DIRECTORY", dir.path().to_str().unwrap());
+    let file = least_and(&json!({ "listener_auth_user": "u", "listener_auth_pass": "file" }));
+    let loaded = load(&file, &[folder, ("PCAPX_FILESERVER_AUTH_PASS", "environment")]).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let plain = |auth: &Auth| {
+        let basic = auth.basic.clone().unwrap();
+        (basic.user, basic.password.plain().map(str::to_owned))
+    };
+    assert_eq!(plain(&loaded.config.listener_auth), ("u".to_owned(), Some("from credential".to_owned())));
+    assert_eq!(plain(&loaded.config.fileserver_auth), (String::new(), Some("environment".to_owned())));
+    assert_eq!(loaded.config.listener_auth.bearer.as_ref().and_then(Secret::plain), Some("t0ken"));
+
+    fs::write(dir.path().join("listener_auth_pass"), b"\xff").unwrap();
+    fs::write(dir.path().join("listener_auth_token"), "x".repeat(20_000)).unwrap();
+    let told = load(&file, &[folder]).unwrap_err().to_string();
+    assert!(
+        told.contains("listener_auth_pass (from the credential listener_auth_pass): cannot be read: "),
+        "{told}"
+    );
+    assert!(
+        told.contains(
+            "listener_auth_token (from the credential listener_auth_token): cannot be read: too long"
+        )
+    );
+    let nowhere = ("CREDENTIALS_DIRECTORY", "/nonexistent");
+    assert_eq!(load(&file, &[nowhere]).unwrap().config, load(&file, &[]).unwrap().config);
 }

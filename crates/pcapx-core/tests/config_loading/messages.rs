@@ -115,7 +115,7 @@ fn the_summary_tells_everything_but_secrets() {
         [
             "timeline \"/t\", output \"/o\"",
             "links http://192.168.0.109:8081/…",
-            "listener [::1]:8888, auth basic or bearer",
+            "listener [::1]:8888, auth basic or bearer, open to everybody",
             "fileserver [::1]:8081, auth basic, open to 10.0.0.0/8",
             "defaults: filter full, 360 s before, 360 s after",
             "extractor auto, 1 at once, 300s each; 30s to finish when stopped",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pcapx_core::config::{ExtractorChoice, KEYS, Loaded};
+use pcapx_core::config::{ExtractorChoice, KEYS, Loaded, Secret, Service};
 use pcapx_core::filter::Mode;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +21,7 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.max_concurrent_extractions.get(), 1);
     assert!(!config.listener_auth.is_on() && !config.fileserver_auth.is_on());
     assert_eq!(config.allowed_ips, []);
+    assert_eq!((config.listener_allowed_ips, config.trusted_proxies), (vec![], vec![]));
     assert_eq!(config.extractor, ExtractorChoice::Auto);
     assert_eq!(config.extractor_timeout, Duration::from_secs(300));
     assert_eq!(config.drain_timeout, Duration::from_secs(30));
@@ -102,8 +103,8 @@ fn older_credentials_fill_each_key_that_is_missing() {
         for (auth, (user, password)) in
             [(&config.listener_auth, listener), (&config.fileserver_auth, fileserver)]
         {
-            let pair = auth.basic.as_ref().map(|basic| (basic.user.as_str(), basic.password.as_str()));
-            assert_eq!(pair.unwrap_or_default(), (user, password), "{own}");
+            let pair = auth.basic.as_ref().map(|basic| (basic.user.as_str(), basic.password.plain()));
+            assert_eq!(pair.unwrap_or(("", Some(""))), (user, Some(password)), "{own}");
         }
     }
     let config = least_and(&json!({
@@ -123,11 +124,46 @@ fn one_of_user_and_password_switches_authentication_on() {
         assert!(!config.fileserver_auth.is_on());
     }
     let config = config_of(&json!({ "fileserver_auth_user": "u", "fileserver_auth_pass": 1234 }));
-    assert_eq!(config.fileserver_auth.basic.unwrap().password, "1234");
+    assert_eq!(config.fileserver_auth.basic.unwrap().password.plain(), Some("1234"));
     assert!(!config.listener_auth.is_on());
     let config = config_of(&json!({ "listener_auth_token": "t" }));
-    assert_eq!(config.listener_auth.bearer.as_deref(), Some("t"));
+    assert_eq!(config.listener_auth.bearer.as_ref().and_then(Secret::plain), Some("t"));
     assert!(config.listener_auth.basic.is_none() && !config.fileserver_auth.is_on());
+}
+
+#[test]
+fn passwords_may_be_hashes() {
+    let hash = Secret::hash("hunter2").unwrap();
+    let config = config_of(&json!({ "fileserver_auth_pass": hash, "listener_auth_token": hash }));
+    let password = config.fileserver_auth.basic.unwrap().password;
+    assert!(password.is_hashed() && password.matches(b"hunter2") && !password.matches(hash.as_bytes()));
+    assert!(config.listener_auth.bearer.unwrap().matches(b"hunter2"));
+}
+
+#[test]
+fn a_service_that_is_open_to_the_network_is_told() {
+    let auth = json!({ "listener_auth_user": "u", "fileserver_auth_pass": "p" });
+    let token = json!({ "listener_auth_token": "t" });
+    let addresses = json!({ "listener_allowed_ips": ["10.0.0.0/8"], "allowed_ips": ["10.0.0.0/8"] });
+    let all = json!({ "listener_allowed_ips": ["::/0", "0.0.0.0/0"], "allowed_ips": ["0.0.0.0/0"] });
+    for (config, listener, fileserver) in [
+        (json!({}), true, true),
+        (json!({ "bind_address": "127.0.0.1" }), false, false),
+        (json!({ "bind_address": "::" }), true, true),
+        (auth, false, false),
+        (token, false, true),
+        (addresses, false, false),
+        (all, true, true),
+    ] {
+        let of = config_of(&config);
+        let open = (of.openness(Service::Listener).is_some(), of.openness(Service::Fileserver).is_some());
+        assert_eq!(open, (listener, fileserver), "{config}");
+    }
+    assert_eq!(
+        config_of(&json!({})).openness(Service::Fileserver).unwrap(),
+        "everybody who reaches 0.0.0.0:8081 can download evidence: set fileserver_auth_user and \
+         fileserver_auth_pass, or allowed_ips"
+    );
 }
 
 #[test]

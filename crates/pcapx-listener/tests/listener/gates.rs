@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pcapx_testkit::process::{Connection, NoReply, Service, Site, poll};
+use pcapx_core::config::Secret;
+use pcapx_testkit::process::{Connection, NoReply, Service, Site, basic, poll};
 use serde_json::Value;
 
 use crate::fake::{Fake, HELD};
@@ -35,6 +36,62 @@ fn chunked(chunks: &[&[u8]]) -> Vec<u8> {
     }
     body.extend_from_slice(b"0\r\n\r\n");
     request("POST /", &["Transfer-Encoding: chunked"], &body)
+}
+
+#[test]
+fn gate_0_wants_an_address_that_may_ask() {
+    for (allowed, trusted, forwarded, status) in [
+        (vec![], vec![], "192.0.2.1", 200),
+        (vec!["127.0.0.0/8"], vec![], "192.0.2.1", 200),
+        (vec!["192.0.2.1"], vec![], "192.0.2.1", 403),
+        (vec!["192.0.2.1"], vec!["127.0.0.1"], "192.0.2.1", 200),
+        (vec!["192.0.2.1"], vec!["127.0.0.1"], "192.0.2.1, 192.0.2.2", 403),
+        (vec!["192.0.2.1"], vec!["127.0.0.1"], "unknown", 400),
+    ] {
+        let mut site = Site::new();
+        site.set("listener_allowed_ips", allowed.clone()).set("trusted_proxies", trusted);
+        let service = listener(&site);
+        let header = format!("X-Forwarded-For: {forwarded}");
+        for line in ["GET /", "POST /"] {
+            let bytes = request(line, &[&header, "Content-Length: 8"], b"{\"a\": 1}");
+            let reply = Connection::open(service.address()).exchange(&bytes);
+            assert_eq!(reply.status, status, "{allowed:?} {forwarded} {line}");
+            if status == 403 {
+                assert_eq!(reply.text(), "Forbidden");
+            }
+        }
+        assert_told(&service, &request("GET /healthz", &[], b""), 200, "ok");
+    }
+}
+
+#[test]
+fn an_address_that_may_not_ask_learns_nothing_of_passwords() {
+    let mut site = Site::new();
+    site.set("listener_auth_pass", "p").set("listener_allowed_ips", vec!["192.0.2.1"]);
+    let service = listener(&site);
+    for header in [basic(b":p"), basic(b":x")] {
+        let header = format!("Authorization: {header}");
+        assert_told(&service, &request("GET /", &[&header], b""), 403, "Forbidden");
+    }
+}
+
+#[test]
+fn passwords_and_tokens_may_be_hashes() {
+    let mut site = Site::new();
+    site.set("listener_auth_user", "sycope").set("listener_auth_pass", Secret::hash("a:b").unwrap());
+    site.set("listener_auth_token", Secret::hash("t0ken").unwrap());
+    let service = listener(&site);
+    for (header, status) in [
+        (basic(b"sycope:a:b"), 200),
+        (basic(b"sycope:a"), 401),
+        (basic(b"sycopa:a:b"), 401),
+        ("Bearer t0ken".to_owned(), 200),
+        ("Bearer token".to_owned(), 401),
+    ] {
+        let header = format!("Authorization: {header}");
+        let reply = Connection::open(service.address()).exchange(&request("GET /", &[&header], b""));
+        assert_eq!(reply.status, status, "{header}");
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Before the first request: configuration, `--check`, the choice of the extractor, left-overs of an earlier run.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
+use pcapx_core::config::Secret;
 use pcapx_testkit::process::{Service, Site};
 
 use crate::fake::Fake;
@@ -181,6 +183,30 @@ fn version_and_help_are_told() {
         assert!(help.contains(part), "{part}\n{help}");
     }
     assert_eq!(run("--frobnicate").status.code(), Some(2));
+}
+
+#[test]
+fn a_password_becomes_a_hash() {
+    let hash = |typed: &str| {
+        let mut child = std::process::Command::new(LISTENER)
+            .arg("hash-password")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for typed in ["a b:ż\n", "a b:ż\r\n", "a b:ż"] {
+        let output = hash(typed);
+        assert_eq!(output.status.code(), Some(0));
+        let secret = Secret::new(text(&output.stdout).trim_end().to_owned()).unwrap();
+        assert!(secret.is_hashed() && secret.matches("a b:ż".as_bytes()), "{typed:?}");
+    }
+    let output = hash("\n");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(text(&output.stderr).contains("empty password"));
 }
 
 #[test]

@@ -90,6 +90,21 @@ pub fn request(
     }
 }
 
+/// What `Authorization` is for `text`, which is `USER:PASSWORD` from a client that knows what it does.
+pub fn basic(text: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::from("Basic ");
+    for group in text.chunks(3) {
+        let bits =
+            group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            let value = (bits >> (18 - 6 * digit)) & 63;
+            encoded.push(if digit > group.len() { '=' } else { char::from(DIGITS[value as usize]) });
+        }
+    }
+    encoded
+}
+
 impl Connection {
     /// Connects, and will wait [`PATIENCE`] for each reply.
     ///
@@ -319,6 +334,15 @@ mod tests {
         assert!(!connection.is_closed_within(Duration::from_millis(10)));
         connection.finish_sending();
         assert!(connection.is_closed_within(PATIENCE));
+    }
+
+    #[test]
+    fn credentials_are_base64() {
+        for (text, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("u:right", "dTpyaWdodA==")]
+        {
+            assert_eq!(basic(text.as_bytes()), format!("Basic {encoded}"));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod site;
 
 use std::time::{Duration, Instant};
 
-pub use http::{Connection, NoReply, Reply, request};
+pub use http::{Connection, NoReply, Reply, basic, request};
 pub use running::Running;
 pub use rustix::process::Signal;
 pub use service::{Exit, NotReady, Service};

@@ -1,28 +1,28 @@
-//! Which addresses may ask.
+//! Sets of addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnetwork::{IpNetwork, Ipv4Network};
 
-/// Networks whose addresses are let in. An empty list lets everybody in.
+/// The addresses of some networks.
 ///
 /// Host bits of an entry do not matter (`10.0.0.5/24` is the /24). IPv4 and IPv4-mapped IPv6 (`::ffff:10.0.0.5`) are
-/// the same address here, on both sides: as peer and as entry.
+/// the same address here, on both sides: as address and as entry.
 #[derive(Debug, Clone, Default)]
-pub struct Allowlist {
-    networks: Vec<IpNetwork>,
-}
+pub(super) struct Networks(Vec<IpNetwork>);
 
-impl Allowlist {
-    /// A list of `networks`, as the configuration's `allowed_ips` gives them.
-    pub fn new(networks: &[IpNetwork]) -> Self {
-        Allowlist { networks: networks.iter().copied().map(canonical).collect() }
+impl Networks {
+    pub(super) fn new(networks: &[IpNetwork]) -> Self {
+        Networks(networks.iter().copied().map(canonical).collect())
     }
 
-    /// Whether `peer` may ask.
-    pub fn allows(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(peer))
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(address))
     }
 }
 
@@ -45,9 +45,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn matrix_of_entries_and_peers() {
-        for (entries, peer, allowed) in [
-            (&[][..], "203.0.113.9", true),
+    fn matrix_of_entries_and_addresses() {
+        for (entries, address, contained) in [
+            (&[][..], "203.0.113.9", false),
             (&["10.0.0.5/24"], "10.0.0.200", true),
             (&["10.0.0.5/24"], "10.0.1.1", false),
             (&["10.0.0.5"], "10.0.0.5", true),
@@ -65,8 +65,8 @@ mod tests {
             (&["192.0.2.0/24", "::1"], "::1", true),
         ] {
             let networks: Vec<IpNetwork> = entries.iter().map(|entry| entry.parse().unwrap()).collect();
-            let verdict = Allowlist::new(&networks).allows(peer.parse().unwrap());
-            assert_eq!(verdict, allowed, "{entries:?} {peer}");
+            let verdict = Networks::new(&networks).contains(address.parse().unwrap());
+            assert_eq!(verdict, contained, "{entries:?} {address}");
         }
     }
 }
