@@ -1,9 +1,11 @@
 //! Chunks: the memory in which packets travel from the ring to the disk.
 //!
 //! Direct I/O wants memory, file places and lengths that are multiples of the disk's block. A chunk is such a piece of
-//! memory; it stands for a piece of a file that begins at a multiple, too. What does not fill its last block is written with
-//! zeros behind it, and again, with what has come since, at the beginning of the next chunk.
+//! memory; it stands for a piece of a file that begins at a multiple, too. What does not fill its last block is carried
+//! over: it stands at the beginning of the next chunk again, with what has come since behind it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// What memory, places and lengths are multiples of: the largest block of usual disks, and a page.
@@ -19,7 +21,7 @@ pub(crate) struct Chunk {
     /// Where the first multiple lies.
     start: usize,
     len: usize,
-    /// Bytes at the beginning that the chunk before has brought to the disk already.
+    /// Bytes at the beginning that the chunk before has had, too.
     carried: usize,
 }
 
@@ -41,7 +43,7 @@ impl Chunk {
         self.carried
     }
 
-    /// Whether there is anything that has not been brought to the disk.
+    /// Whether there is anything that no chunk before has had.
     pub(crate) fn has_news(&self) -> bool {
         self.len > self.carried
     }
@@ -56,18 +58,6 @@ impl Chunk {
         let at = self.start + self.len;
         self.memory[at..at + bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// All bytes, with zeros up to a multiple: what is written to the disk.
-    pub(crate) fn padded(&mut self) -> &[u8] {
-        let end = self.len.next_multiple_of(BLOCK_BYTES);
-        let (from, to) = (self.start + self.len, self.start + end);
-        self.memory[from..to].fill(0);
-        &self.memory[self.start..to]
     }
 
     /// Bytes of the last block, where it is not full: they go into the next chunk as well.
@@ -87,11 +77,25 @@ impl Chunk {
     }
 }
 
-/// A bounded number of chunks that go round: filled, written, and filled again.
+/// A bounded number of chunks that go round: filled, written, and filled again. This is the intake's end.
 #[derive(Debug)]
 pub(crate) struct Pool {
     free: Receiver<Chunk>,
-    give_back: SyncSender<Chunk>,
+    returns: Returns,
+}
+
+/// The storage's end of a pool: where written chunks are given back.
+#[derive(Clone, Debug)]
+pub(crate) struct Returns {
+    chunks: SyncSender<Chunk>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Chunks that are not free.
+    taken: AtomicUsize,
+    is_segment_refused: AtomicBool,
 }
 
 impl Pool {
@@ -101,21 +105,45 @@ impl Pool {
             // There is room for as many as there are.
             let _ = give_back.send(Chunk::new());
         }
-        Self { free, give_back }
+        Self { free, returns: Returns { chunks: give_back, shared: Arc::default() } }
     }
 
     /// An empty chunk that begins with `rest`; waits while all are on their way. The ring keeps packets in the meantime.
     pub(crate) fn take(&self, rest: &[u8]) -> Option<Chunk> {
         let mut chunk = self.free.recv().ok()?;
+        self.returns.shared.taken.fetch_add(1, Ordering::Relaxed);
         chunk.clear();
         chunk.push(rest);
         chunk.carried = rest.len();
         Some(chunk)
     }
 
-    /// Where written chunks are given back.
-    pub(crate) fn returns(&self) -> SyncSender<Chunk> {
-        self.give_back.clone()
+    /// Chunks that are not free.
+    pub(crate) fn taken(&self) -> usize {
+        self.returns.shared.taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether the segment under way cannot go on; told once.
+    pub(crate) fn is_segment_refused(&self) -> bool {
+        self.returns.shared.is_segment_refused.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn returns(&self) -> Returns {
+        self.returns.clone()
+    }
+}
+
+impl Returns {
+    /// Gives a chunk back.
+    pub(crate) fn give(&self, chunk: Chunk) {
+        self.shared.taken.fetch_sub(1, Ordering::Relaxed);
+        // Nobody takes chunks any more when the intake has ended.
+        let _ = self.chunks.send(chunk);
+    }
+
+    /// The segment under way cannot go on, and another may: the intake is to begin one.
+    pub(crate) fn refuse_segment(&self) {
+        self.shared.is_segment_refused.store(true, Ordering::Relaxed);
     }
 }
 
@@ -124,15 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_is_aligned_and_padded_with_zeros() {
+    fn a_chunk_is_aligned_and_tells_what_the_next_one_begins_with() {
         let pool = Pool::new(1);
         let mut chunk = pool.take(b"rest").unwrap();
         chunk.push(&[7; BLOCK_BYTES]);
-        let padded = chunk.padded();
-        assert_eq!(padded.as_ptr().align_offset(BLOCK_BYTES), 0);
-        assert_eq!(padded.len(), 2 * BLOCK_BYTES);
-        assert_eq!(&padded[..4], b"rest");
-        assert!(padded[4 + BLOCK_BYTES..].iter().all(|&byte| byte == 0));
+        assert_eq!(chunk.bytes().as_ptr().align_offset(BLOCK_BYTES), 0);
+        assert_eq!(&chunk.bytes()[..5], b"rest\x07");
         assert_eq!((chunk.rest(), chunk.carried()), (&[7; 4][..], 4));
     }
 
@@ -141,10 +166,16 @@ mod tests {
         let pool = Pool::new(1);
         let mut chunk = pool.take(&[]).unwrap();
         chunk.push(&vec![9; CHUNK_BYTES]);
-        assert_eq!(chunk.room(), 0);
-        pool.returns().send(chunk).unwrap();
-        let mut chunk = pool.take(b"x").unwrap();
-        assert_eq!((chunk.bytes(), chunk.has_news()), (&b"x"[..], false));
-        assert!(chunk.padded()[1..].iter().all(|&byte| byte == 0));
+        assert_eq!((chunk.room(), chunk.rest()), (0, &[][..]));
+        pool.returns().give(chunk);
+        let chunk = pool.take(b"x").unwrap();
+        assert_eq!((chunk.bytes(), chunk.has_news(), pool.taken()), (&b"x"[..], false, 1));
+    }
+
+    #[test]
+    fn a_refused_segment_is_told_once() {
+        let pool = Pool::new(1);
+        pool.returns().refuse_segment();
+        assert!(pool.is_segment_refused() && !pool.is_segment_refused());
     }
 }

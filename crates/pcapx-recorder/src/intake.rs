@@ -19,12 +19,12 @@ use pcapx_timeline::matcher::Matcher;
 use pcapx_timeline::packet::PacketKeys;
 
 use crate::chunk::{Chunk, Pool};
-use crate::counters::Counters;
+use crate::counters::{Counters, OUT_OF_ORDER};
 use crate::options::Layer;
 use crate::record::{RECORD_HEADER_BYTES, RecordForm};
 use crate::rotation::{Extent, Rotation};
 use crate::source::{Counts, Packet, PacketSource, SourceError, Waited};
-use crate::storage::{Message, SegmentEnd};
+use crate::storage::Message;
 
 /// Packets are on their way to the disk after this time at the latest: they are to be found a second after they came.
 const FLUSH_AFTER: Duration = Duration::from_millis(400);
@@ -77,6 +77,7 @@ pub(crate) fn run<S: PacketSource>(
         latest: None,
         recorded_to: Timestamp::now(),
         quiet: None,
+        is_owing: false,
         is_storage_gone: false,
     };
     let ended = desk.follow(source, stop);
@@ -108,6 +109,8 @@ struct Desk {
     recorded_to: Timestamp,
     /// The source had nothing more when the clock said so.
     quiet: Option<Timestamp>,
+    /// Whether what the chunk has carried over is not in the file yet.
+    is_owing: bool,
     is_storage_gone: bool,
 }
 
@@ -127,10 +130,11 @@ impl Desk {
                 Ok(Waited::End) => return Ended::AtEnd,
                 Ok(Waited::Packets(_)) => self.flush_when_due(None),
                 Ok(Waited::Nothing) => {
-                    // The ring is empty: whatever came until now is in the chunk.
-                    self.quiet = Some(came);
-                    self.flush_when_due(Some(came));
-                    if self.open.as_ref().is_some_and(|open| open.extent.is_over(came)) {
+                    // The ring is empty: whatever came until a little before now is in the chunk.
+                    let settled = came.saturating_sub(OUT_OF_ORDER);
+                    self.quiet = Some(settled);
+                    self.flush_when_due(Some(settled));
+                    if self.open.as_ref().is_some_and(|open| open.extent.is_over(settled)) {
                         self.end_segment(source);
                     }
                 }
@@ -138,6 +142,9 @@ impl Desk {
                 Err(error) => return Ended::Source(error),
             }
             self.count(source);
+            if self.pool.is_segment_refused() {
+                self.end_segment(source);
+            }
             if self.is_storage_gone {
                 return Ended::Storage;
             }
@@ -165,22 +172,22 @@ impl Desk {
             .as_ref()
             .is_some_and(|open| self.plan.rotation.ends_before(&open.extent, packet.time, bytes))
         {
-            self.hand_over(None);
+            self.hand_over(true, None);
             self.close(packet.time);
         }
         if self.open.is_none() {
             self.begin(packet.time);
         }
         if self.chunk.room() < bytes as usize {
-            self.hand_over(None);
+            self.hand_over(false, None);
         }
         let header = form.record_header(packet.time, data.len() as u32, packet.orig_len);
         self.chunk.push(&header);
         self.chunk.push(data);
-        self.latest = Some(packet.time);
         if let Some(open) = &mut self.open {
             open.extent.add(packet.time, bytes);
         }
+        self.latest = Some(packet.time);
         Counters::add(&self.counters.packets_recorded, 1);
     }
 
@@ -198,8 +205,8 @@ impl Desk {
     /// Hands over what has waited long enough. `quiet_until` is set when nothing else came up to then.
     fn flush_when_due(&mut self, quiet_until: Option<Timestamp>) {
         if self.flushed.elapsed() >= FLUSH_AFTER {
-            if self.chunk.has_news() {
-                self.hand_over(quiet_until);
+            if self.chunk.has_news() || self.is_owing {
+                self.hand_over(true, quiet_until);
             } else if let Some(until) = quiet_until {
                 self.send(Message::Quiet(until));
                 self.flushed = Instant::now();
@@ -208,22 +215,24 @@ impl Desk {
     }
 
     /// Hands the chunk over to be written, and begins the next.
-    fn hand_over(&mut self, quiet_until: Option<Timestamp>) {
-        if !self.chunk.has_news() {
+    fn hand_over(&mut self, is_due: bool, quiet_until: Option<Timestamp>) {
+        let is_wanted = self.chunk.has_news() || (is_due && self.is_owing);
+        if !is_wanted {
             return;
         }
+        self.is_owing = !is_due;
         self.flushed = Instant::now();
+        Counters::worst(&self.counters.chunks_worst, self.pool.taken() as u64);
         let Some(next) = self.pool.take(self.chunk.rest()) else {
             self.is_storage_gone = true;
             return;
         };
         let chunk = std::mem::replace(&mut self.chunk, next);
-        let up_to = quiet_until.or(self.latest).unwrap_or(Timestamp::MIN);
-        self.send(Message::Write { chunk, up_to });
+        self.send(Message::Write { chunk, is_due, quiet_until });
     }
 
     fn end_segment<S: PacketSource>(&mut self, source: &mut S) {
-        self.hand_over(None);
+        self.hand_over(true, None);
         self.count(source);
         self.close(self.latest.max(self.quiet).unwrap_or(self.recorded_to));
     }
@@ -235,7 +244,7 @@ impl Desk {
         let recorded = Window::new(self.recorded_to.min(open.first), until).ok();
         self.recorded_to = until;
         let kernel_drops = self.counts.dropped - open.counts.dropped;
-        self.send(Message::End(SegmentEnd { packets: open.extent.packets(), kernel_drops, recorded }));
+        self.send(Message::End { kernel_drops, recorded });
         // The next segment begins a file of its own.
         self.chunk.start_anew();
     }

@@ -22,6 +22,7 @@
 //! * A packet that came is in a segment or counted as dropped.
 
 pub mod afpacket;
+mod bursts;
 mod chunk;
 pub mod counters;
 pub mod intake;

@@ -31,6 +31,8 @@ pub struct RecordForm {
 pub(crate) struct RecordHeader {
     pub(crate) time: Timestamp,
     pub(crate) captured: usize,
+    /// Bytes on the wire.
+    pub(crate) original: u32,
 }
 
 impl RecordForm {
@@ -68,6 +70,6 @@ impl RecordForm {
             |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let unit = if self.nanoseconds { 1 } else { 1000 };
         let nanos = i64::from(field(0)) * NANOS_PER_SEC + i64::from(field(4)) * unit;
-        RecordHeader { time: Timestamp::from_nanos(nanos), captured: field(8) as usize }
+        RecordHeader { time: Timestamp::from_nanos(nanos), captured: field(8) as usize, original: field(12) }
     }
 }

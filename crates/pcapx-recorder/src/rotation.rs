@@ -64,10 +64,6 @@ impl Extent {
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         now >= self.end
     }
-
-    pub(crate) fn packets(&self) -> u64 {
-        self.packets
-    }
 }
 
 #[cfg(test)]

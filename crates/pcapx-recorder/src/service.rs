@@ -12,18 +12,19 @@ use std::sync::atomic::AtomicBool;
 
 use pcapx_core::local::LocalZone;
 use pcapx_timeline::matcher::Matcher;
-use rustix::fs::statvfs;
 
 use crate::afpacket::{Capture, CaptureOptions};
 use crate::counters::Counters;
 use crate::intake::IntakePlan;
-use crate::options::{Direction, DiskLimit, Input, Settings};
+use crate::options::{Direction, Input, Settings};
 use crate::record::RecordForm;
 use crate::recording::{CHUNKS, RecordError, record};
 use crate::rotation::Rotation;
 use crate::source::{FileSource, PacketSource, SourceError};
 use crate::status::Status;
-use crate::storage::{FolderLock, Layout, Retention, StorageError, StoragePlan, recover};
+use crate::storage::{
+    FolderLock, Layout, Recovered, Retention, StorageError, StoragePlan, limit_bytes, recover,
+};
 
 /// Bytes of the chunks between ring and disk: they are part of the buffer that was asked for.
 const CHUNKS_BYTES: u64 = (CHUNKS as u64) << 20;
@@ -127,17 +128,12 @@ fn follow<S: PacketSource>(
         LocalZone::system(),
     );
     let recovered = recover(&layout, settings.index)?;
-    if !recovered.segments.is_empty() || recovered.empty > 0 {
-        log::info!(
-            "an earlier recorder was ended: {} segments with {} packets put in order, {} torn bytes cut off, {} empty files removed",
-            recovered.segments.len(),
-            recovered.packets,
-            recovered.bytes_cut,
-            recovered.empty
-        );
+    if recovered != Recovered::default() {
+        log::info!("an earlier recorder was ended: {recovered}");
     }
-    let limit = limit(settings.disk_limit, &dump)?;
-    let room = Retention::new(layout.clone(), limit, settings.file_bytes, Arc::clone(&counters))?;
+    let limit = limit_bytes(settings.disk_limit, &dump)?;
+    let room =
+        Retention::new(layout.clone(), settings.disk_limit, settings.file_bytes, Arc::clone(&counters))?;
     let form = RecordForm {
         link_type: source.link_type(),
         snaplen: settings.snaplen,
@@ -162,7 +158,8 @@ fn follow<S: PacketSource>(
         dump.display(),
         limit >> 20
     );
-    let status = Status::start(timeline.as_deref().unwrap_or(&dump), source.name(), limit, &counters);
+    let status =
+        Status::start((timeline.as_deref().unwrap_or(&dump), &dump), source.name(), limit, &counters);
     let recorded = record(source, intake, storage, room, &counters, stop);
     status.finish();
     Ok(recorded?)
@@ -174,15 +171,4 @@ fn made(folder: &Path, mode: u32) -> Result<PathBuf, StorageError> {
     let failed = |source| StorageError::Folder { path: folder.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(mode).create(folder).map_err(failed)?;
     fs::canonicalize(folder).map_err(failed)
-}
-
-fn limit(limit: DiskLimit, dump: &Path) -> Result<u64, StorageError> {
-    match limit {
-        DiskLimit::Bytes(bytes) => Ok(bytes),
-        DiskLimit::Percent(percent) => {
-            let volume = statvfs(dump)
-                .map_err(|e| StorageError::Folder { path: dump.to_owned(), source: e.into() })?;
-            Ok(volume.f_blocks * volume.f_frsize / 100 * u64::from(percent))
-        }
-    }
 }

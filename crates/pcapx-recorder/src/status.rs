@@ -14,6 +14,8 @@ use pcapx_core::time::Timestamp;
 use pcapx_timeline::recorder::{RecorderStatus, STATUS_NAME};
 
 use crate::counters::Counters;
+use crate::recording::CHUNKS;
+use crate::storage::Volume;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Turns between two lines in the log.
@@ -29,16 +31,22 @@ pub(crate) struct Status {
 
 impl Status {
     /// Starts telling; a thread that cannot be had is told in the log and does not stop the recording.
-    pub(crate) fn start(folder: &Path, source: &str, limit: u64, counters: &Arc<Counters>) -> Self {
+    pub(crate) fn start(
+        (folder, dump): (&Path, &Path),
+        source: &str,
+        limit: u64,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let (stop, stopped) = sync_channel::<()>(0);
         let mut teller = Teller {
             folder: folder.to_owned(),
+            dump: dump.to_owned(),
             source: source.to_owned(),
             started_at: Timestamp::now(),
             limit,
             counters: Arc::clone(counters),
             last: (Instant::now(), 0, 0, 0),
-            logged: (0, 0, 0),
+            logged: (0, 0, 0, 0),
             is_refused: false,
         };
         let work = move || {
@@ -68,6 +76,7 @@ impl Status {
 
 struct Teller {
     folder: PathBuf,
+    dump: PathBuf,
     source: String,
     started_at: Timestamp,
     limit: u64,
@@ -75,7 +84,7 @@ struct Teller {
     /// When it was told last, with packets, bytes and drops then.
     last: (Instant, u64, u64, u64),
     /// Packets, bytes and drops when the log was told last.
-    logged: (u64, u64, u64),
+    logged: (u64, u64, u64, u64),
     is_refused: bool,
 }
 
@@ -98,7 +107,7 @@ impl Teller {
             Instant::now(),
             counters.packets_received.load(Relaxed),
             counters.bytes_received.load(Relaxed),
-            counters.kernel_drops.load(Relaxed),
+            counters.kernel_drops.load(Relaxed) + counters.recorder_drops.load(Relaxed),
         );
         let then = std::mem::replace(&mut self.last, now);
         let secs = (now.0 - then.0).as_secs_f64().max(1e-3);
@@ -116,22 +125,22 @@ impl Teller {
             packets_recorded: counters.packets_recorded.load(Relaxed),
             bytes_received: now.2,
             bytes_written: counters.bytes_written.load(Relaxed),
-            kernel_drops: now.3,
-            recorder_drops: 0,
+            kernel_drops: counters.kernel_drops.load(Relaxed),
+            recorder_drops: counters.recorder_drops.load(Relaxed),
             ring_freezes: counters.ring_freezes.load(Relaxed),
             segments_sealed: counters.segments_sealed.load(Relaxed),
             segments_removed: counters.segments_removed.load(Relaxed),
             packets_per_second: (now.1 - then.1) as f64 / secs,
             bits_per_second: (now.2 - then.2) as f64 * 8.0 / secs,
             drops_per_second: (now.3 - then.3) as f64 / secs,
-            burst_packets_per_second: 0.0,
-            burst_bits_per_second: 0.0,
+            burst_packets_per_second: counters.burst_packets_worst.swap(0, Relaxed) as f64,
+            burst_bits_per_second: counters.burst_bits_worst.swap(0, Relaxed) as f64,
             ring_fill: 0.0,
-            queue_fill: 0.0,
+            queue_fill: counters.chunks_worst.swap(0, Relaxed) as f64 / CHUNKS as f64,
             slowest_write_ms: counters.write_nanos_worst.swap(0, Relaxed) as f64 / 1e6,
             bytes_kept: counters.bytes_kept.load(Relaxed),
             disk_limit_bytes: self.limit,
-            disk_free_bytes: 0,
+            disk_free_bytes: Volume::of(&self.dump).map_or(0, |volume| volume.free),
         }
     }
 
@@ -141,11 +150,15 @@ impl Teller {
             counters.packets_recorded.load(Relaxed),
             counters.bytes_received.load(Relaxed),
             counters.kernel_drops.load(Relaxed),
+            counters.recorder_drops.load(Relaxed),
         );
         let then = std::mem::replace(&mut self.logged, now);
-        let (packets, bytes, drops) = (now.0 - then.0, now.1 - then.1, now.2 - then.2);
         log::info!(
-            "{packets} packets recorded, {bytes} bytes on the wire, {drops} dropped by the kernel; {} MB kept, {} segments removed",
+            "{} packets recorded, {} bytes on the wire, {} dropped by the kernel, {} not stored; {} MB kept, {} segments removed",
+            now.0 - then.0,
+            now.1 - then.1,
+            now.2 - then.2,
+            now.3 - then.3,
             counters.bytes_kept.load(Relaxed) >> 20,
             counters.segments_removed.load(Relaxed)
         );

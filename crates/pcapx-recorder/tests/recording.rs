@@ -9,6 +9,7 @@ use pcapx_core::local::LocalZone;
 use pcapx_core::window::Window;
 use pcapx_recorder::counters::Counters;
 use pcapx_recorder::intake::IntakePlan;
+use pcapx_recorder::options::DiskLimit;
 use pcapx_recorder::record::RecordForm;
 use pcapx_recorder::recording::record;
 use pcapx_recorder::rotation::Rotation;
@@ -44,7 +45,8 @@ impl Site {
         let mut source = FileSource::open(file, 65_535).unwrap();
         let form = RecordForm { link_type: source.link_type(), snaplen: 65_535, nanoseconds: true };
         let reserve = 1 << 20;
-        let room = Retention::new(self.layout(), limit, reserve, Arc::clone(&counters)).unwrap();
+        let room =
+            Retention::new(self.layout(), DiskLimit::Bytes(limit), reserve, Arc::clone(&counters)).unwrap();
         let plan = StoragePlan { layout: self.layout(), reserve, is_indexed: true };
         let intake = IntakePlan { rotation, form, filter: None, slicing: None };
         record(&mut source, intake, plan, room, &counters, &AtomicBool::new(false)).unwrap();

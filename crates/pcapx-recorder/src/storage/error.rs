@@ -23,6 +23,14 @@ pub enum StorageError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The dump folder was removed, or its volume taken away.
+    #[error(
+        "{folder:?} is gone: somebody has removed it, or its disk is no longer there; recording can go on when it is back"
+    )]
+    Vanished {
+        /// The dump folder.
+        folder: PathBuf,
+    },
     /// Another recorder writes to the same folder.
     #[error(
         "another recorder writes to {folder:?} (process {process}): stop it, or record to another folder"
@@ -32,6 +40,16 @@ pub enum StorageError {
         folder: PathBuf,
         /// Its process, as far as it is known.
         process: String,
+    },
+    /// A segment that is too much cannot be removed.
+    #[error(
+        "{path:?} is too much for the disk limit and cannot be removed: {source}; the recorder's user has to own it and its folder"
+    )]
+    NotRemovable {
+        /// The segment.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
     },
     /// The limit leaves no room for even one segment.
     #[error(

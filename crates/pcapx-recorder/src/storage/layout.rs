@@ -12,7 +12,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use pcapx_core::local::LocalZone;
@@ -41,8 +41,10 @@ pub struct Layout {
     pub dir_mode: u32,
     /// The zone of the timeline's folders.
     pub zone: LocalZone,
+    /// Device and inode of the dump folder.
+    id: Option<(u64, u64)>,
     /// The folder that takes segments now, and how many it has.
-    pub(super) folder: Option<(PathBuf, u32)>,
+    folder: Option<(PathBuf, u32)>,
 }
 
 /// The paths of one segment.
@@ -58,6 +60,13 @@ pub struct SegmentPaths {
     pub link: Option<PathBuf>,
 }
 
+impl SegmentPaths {
+    /// What may stand beside a sealed segment: the way back from the timeline, our index, n2disk's index.
+    pub(super) fn beside(sealed: &Path) -> [PathBuf; 3] {
+        [with_suffix(sealed, ".timeline"), IndexPlace::beside().to_write(sealed), with_suffix(sealed, ".idx")]
+    }
+}
+
 impl Layout {
     /// A layout below `dump` and `timeline`, both of which exist.
     pub fn new(
@@ -67,7 +76,16 @@ impl Layout {
         dir_mode: u32,
         zone: LocalZone,
     ) -> Self {
-        Self { dump, timeline, file_mode, dir_mode, zone, folder: None }
+        let id = id_of(&dump);
+        Self { dump, timeline, file_mode, dir_mode, zone, id, folder: None }
+    }
+
+    /// Makes sure that the dump folder is still the one that it was.
+    pub(super) fn check(&self) -> Result<(), StorageError> {
+        match id_of(&self.dump) {
+            Some(id) if Some(id) == self.id => Ok(()),
+            _ => Err(StorageError::Vanished { folder: self.dump.clone() }),
+        }
     }
 
     /// Creates the file of a segment whose first packet is of the time `first`, with all folders and links.
@@ -81,7 +99,7 @@ impl Layout {
             let name = name_of(time);
             let folder = self.folder(&name)?;
             let sealed = folder.join(format!("{name}.pcap"));
-            let open = suffixed(&sealed, ".tmp");
+            let open = with_suffix(&sealed, ".tmp");
             if sealed.exists() {
                 continue;
             }
@@ -89,7 +107,8 @@ impl Layout {
             let file = match SegmentFile::create(&open, self.file_mode, reserve) {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(e) if e.kind() == io::ErrorKind::NotFound && self.dump.is_dir() => {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    self.check()?;
                     // Somebody has removed the folder; the next attempt makes it anew.
                     self.folder = None;
                     continue;
@@ -99,7 +118,7 @@ impl Layout {
             let link = self.timeline_folder(time).map(|folder| folder.join(format!("{name}.pcap")));
             let paths = SegmentPaths { index: IndexPlace::beside().to_write(&sealed), open, sealed, link };
             if let Some(link) = paths.link.as_ref().filter(|_| !self.is_one_tree()) {
-                self.link(&suffixed(link, ".tmp"), &paths.open)?;
+                self.link(&with_suffix(link, ".tmp"), &paths.open)?;
             }
             if let Some((_, segments)) = &mut self.folder {
                 *segments += 1;
@@ -124,10 +143,22 @@ impl Layout {
         sync_folder(&paths.sealed).map_err(failed)?;
         let Some(link) = &paths.link else { return Ok(()) };
         self.link(link, &paths.sealed)?;
-        self.link(&suffixed(&paths.sealed, ".timeline"), link)?;
+        self.link(&with_suffix(&paths.sealed, ".timeline"), link)?;
         // Only where the two trees differ there was one.
-        let _ = fs::remove_file(suffixed(link, ".tmp"));
+        let _ = fs::remove_file(with_suffix(link, ".tmp"));
         Ok(())
+    }
+
+    /// Makes the links of a sealed segment where there are none that lead anywhere. Answers whether it had to.
+    pub(super) fn mend(&self, sealed: &Path) -> Result<bool, StorageError> {
+        let back = with_suffix(sealed, ".timeline");
+        let Some(link) = self.paths_of(sealed).and_then(|paths| paths.link) else { return Ok(false) };
+        if back.exists() {
+            return Ok(false);
+        }
+        self.link(&link, sealed)?;
+        self.link(&back, &link)?;
+        Ok(true)
     }
 
     /// Removes a segment with all that belongs to it: links first, so that none leads nowhere.
@@ -136,12 +167,20 @@ impl Layout {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => Ok(()),
         };
-        if let Some(link) = &paths.link {
+        // Recorded in another zone, or by n2disk with another timeline, it has another link than it would get now.
+        let back = with_suffix(&paths.sealed, ".timeline");
+        let named = fs::read_link(&back).ok().and_then(|link| Some(back.parent()?.join(link)));
+        let is_link = |link: &&PathBuf| {
+            link.file_name() == paths.sealed.file_name()
+                && link.symlink_metadata().is_ok_and(|link| link.is_symlink())
+        };
+        for link in named.iter().chain(&paths.link).filter(is_link) {
             gone(fs::remove_file(link))?;
             self.remove_empty(link, self.timeline.as_deref());
         }
-        gone(fs::remove_file(suffixed(&paths.sealed, ".timeline")))?;
-        gone(fs::remove_file(&paths.index))?;
+        for beside in SegmentPaths::beside(&paths.sealed) {
+            gone(fs::remove_file(beside))?;
+        }
         gone(fs::remove_file(&paths.sealed))?;
         self.remove_empty(&paths.sealed, Some(&self.dump));
         Ok(())
@@ -151,7 +190,7 @@ impl Layout {
     pub(super) fn discard(&self, paths: &SegmentPaths) -> io::Result<()> {
         if let Some(link) = &paths.link {
             // Only where the two trees differ there is one.
-            let _ = fs::remove_file(suffixed(link, ".tmp"));
+            let _ = fs::remove_file(with_suffix(link, ".tmp"));
         }
         fs::remove_file(&paths.open)?;
         self.remove_empty(&paths.open, Some(&self.dump));
@@ -160,11 +199,11 @@ impl Layout {
 
     /// The paths of a sealed segment that is found at `sealed`; `None` when its name is not one of ours.
     pub fn paths_of(&self, sealed: &Path) -> Option<SegmentPaths> {
-        let name = sealed.file_name()?.to_str()?;
-        let time = time_of(name.strip_suffix(".pcap")?)?;
-        let link = self.timeline_folder(time).map(|folder| folder.join(name));
+        let time = time_of_segment(sealed)?;
+        let link =
+            self.timeline_folder(time).map(|folder| folder.join(sealed.file_name().unwrap_or_default()));
         Some(SegmentPaths {
-            open: suffixed(sealed, ".tmp"),
+            open: with_suffix(sealed, ".tmp"),
             index: IndexPlace::beside().to_write(sealed),
             sealed: sealed.to_owned(),
             link,
@@ -218,6 +257,16 @@ impl Layout {
             .map_err(|source| StorageError::Folder { path: folder.to_owned(), source })
     }
 
+    /// Removes a folder that is empty, and those above it that become so.
+    pub(super) fn remove_empty_folder(&self, folder: &Path) {
+        let root = [Some(&self.dump), self.timeline.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter(|root| folder.starts_with(root))
+            .max_by_key(|root| root.as_os_str().len());
+        self.remove_empty(&folder.join("."), root.map(PathBuf::as_path));
+    }
+
     /// Removes the folders above `path`, below `root`, that have become empty.
     fn remove_empty(&self, path: &Path, root: Option<&Path>) {
         let Some(root) = root else { return };
@@ -231,13 +280,23 @@ impl Layout {
     }
 }
 
+/// Device and inode of a folder.
+fn id_of(folder: &Path) -> Option<(u64, u64)> {
+    fs::metadata(folder).ok().filter(fs::Metadata::is_dir).map(|folder| (folder.dev(), folder.ino()))
+}
+
 /// The name of a segment: seconds and microseconds.
 pub(super) fn name_of(time: Timestamp) -> String {
     format!("{}.{:06}", time.as_secs(), time.subsec_nanos() / 1000)
 }
 
+/// The time in the name of a sealed segment; `None` when it is no segment's.
+pub(super) fn time_of_segment(sealed: &Path) -> Option<Timestamp> {
+    time_of(sealed.file_name()?.to_str()?.strip_suffix(".pcap")?)
+}
+
 /// The time in a segment's name, without its ending.
-pub(super) fn time_of(name: &str) -> Option<Timestamp> {
+fn time_of(name: &str) -> Option<Timestamp> {
     let (secs, micros) = name.split_once('.')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(secs) || !is_number(micros) || micros.len() != 6 {
@@ -247,7 +306,7 @@ pub(super) fn time_of(name: &str) -> Option<Timestamp> {
     Some(Timestamp::from_nanos(nanos.checked_add(micros.parse::<i64>().ok()? * NANOS_PER_MICRO)?))
 }
 
-pub(super) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -1,25 +1,29 @@
 //! Puts in order what a recorder that did not end has left.
 //!
-//! A segment `….pcap.tmp` that nobody writes ends in zeros, in a torn record, or as it should. It is cut behind its last
-//! whole record and published with its index; one without packets is removed. A link to a segment that was published in
-//! between is made again.
+//! ```text
+//! ….pcap.tmp             cut behind its last whole record and published with its index; removed without a packet
+//! ….pcap                 gets its link and the way back, where one is missing
+//! .….pcapx.building      built anew for its segment, or removed
+//! dead links, indexes without a segment, empty folders      removed, where their names are ours
+//! ```
 //!
 //! What a power failure has kept from the disk reads as zeros. Where a record's header is lost so, the segment ends there; a
 //! packet whose last bytes are lost cannot be told from one that ends in zeros, and is kept.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use pcapx_timeline::control::CancelToken;
-use pcapx_timeline::index::{IndexPlace, index_segment};
+use pcapx_timeline::index::{IndexError, IndexPlace, index_segment};
 use pcapx_timeline::segment::{SegmentError, SegmentReader};
 
+use super::layout::time_of_segment;
+use super::tree::{self, Kind};
 use super::{Layout, StorageError};
-
-/// Folders below the dump folder that are looked into.
-const MAX_DEPTH: usize = 8;
 
 /// What was found and done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,33 +36,124 @@ pub struct Recovered {
     pub bytes_cut: u64,
     /// Files without any packet that were removed.
     pub empty: u64,
+    /// Links and indexes that were made again.
+    pub mended: u64,
+    /// Links and indexes that led nowhere and were removed.
+    pub removed: u64,
 }
 
-/// Goes through the dump folder of `layout`, which nobody else writes to.
+impl fmt::Display for Recovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} segments with {} packets put in order, {} torn bytes cut off, {} files without a packet removed, {} links and \
+             indexes made again, {} removed that led nowhere",
+            self.segments.len(),
+            self.packets,
+            self.bytes_cut,
+            self.empty,
+            self.mended,
+            self.removed
+        )
+    }
+}
+
+/// What stands in the folders, by what is to be done with it.
+#[derive(Default)]
+struct Found {
+    torn: BTreeSet<PathBuf>,
+    sealed: BTreeSet<PathBuf>,
+    /// Indexes, finished or not, with the segments that they belong to.
+    indexes: BTreeSet<(PathBuf, PathBuf)>,
+    links: BTreeSet<PathBuf>,
+    empty: BTreeSet<PathBuf>,
+}
+
+/// Goes through the folders of `layout`, which nobody else writes to.
 pub fn recover(layout: &Layout, is_indexed: bool) -> Result<Recovered, StorageError> {
-    let mut torn = Vec::new();
-    find(&layout.dump, 0, &mut torn)
-        .map_err(|source| StorageError::Folder { path: layout.dump.clone(), source })?;
-    torn.sort();
+    let mut found = Found::default();
+    let outside = layout.timeline.iter().filter(|timeline| !timeline.starts_with(&layout.dump));
+    for root in std::iter::once(&layout.dump).chain(outside) {
+        tree::walk(root, &mut |path, kind| found.sort_in(path, kind))
+            .map_err(|source| StorageError::Folder { path: root.clone(), source })?;
+    }
     let mut recovered = Recovered::default();
-    for open in torn {
-        recover_one(layout, &open, is_indexed, &mut recovered)?;
+    for open in &found.torn {
+        recover_one(layout, open, is_indexed, &mut recovered)?;
+    }
+    for sealed in found.sealed.iter().filter(|sealed| sealed.starts_with(&layout.dump)) {
+        recovered.mended += u64::from(layout.mend(sealed)?);
+    }
+    for (index, segment) in &found.indexes {
+        tidy_index(index, segment, is_indexed, &mut recovered);
+    }
+    for link in found.links.iter().filter(|link| is_dead(link, layout)) {
+        recovered.removed += u64::from(fs::remove_file(link).is_ok());
+    }
+    for folder in &found.empty {
+        layout.remove_empty_folder(folder);
     }
     Ok(recovered)
 }
 
-fn find(folder: &Path, depth: usize, torn: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() && depth < MAX_DEPTH {
-            find(&entry.path(), depth + 1, torn)?;
-        } else if kind.is_file() && entry.file_name().to_str().is_some_and(|name| name.ends_with(".pcap.tmp"))
-        {
-            torn.push(entry.path());
+impl Found {
+    fn sort_in(&mut self, path: PathBuf, kind: Kind) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
+        match kind {
+            Kind::File if name.ends_with(".pcap.tmp") => {
+                self.torn.insert(path);
+            }
+            Kind::File if time_of_segment(&path).is_some() => {
+                self.sealed.insert(path);
+            }
+            Kind::File => {
+                if let Some(segment) = IndexPlace::segment_of(&path)
+                    && time_of_segment(&segment).is_some()
+                {
+                    self.indexes.insert((path, segment));
+                }
+            }
+            Kind::Link => {
+                self.links.insert(path);
+            }
+            Kind::Empty if name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+                self.empty.insert(path);
+            }
+            Kind::Empty => {}
         }
     }
-    Ok(())
+}
+
+/// Whether a link is one of a recorder's and leads nowhere. Those of other recorders, to other folders, are not ours to judge,
+/// unless they were torn.
+fn is_dead(link: &Path, layout: &Layout) -> bool {
+    let (Some(name), Ok(target)) = (link.file_name().and_then(|name| name.to_str()), fs::read_link(link))
+    else {
+        return false;
+    };
+    let segment = name.strip_suffix(".timeline").or(name.strip_suffix(".tmp")).unwrap_or(name);
+    let is_named_so = time_of_segment(Path::new(segment)).is_some();
+    let is_torn = target.file_name().is_none_or(|target| !name.starts_with(&*target.to_string_lossy()));
+    let is_ours = name.ends_with(".timeline") || target.starts_with(&layout.dump) || is_torn;
+    is_named_so && is_ours && !link.exists()
+}
+
+/// An index of which nobody knows whether it was finished.
+fn tidy_index(index: &Path, segment: &Path, is_indexed: bool, recovered: &mut Recovered) {
+    let is_published = index.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+    if is_published && segment.exists() {
+        return;
+    }
+    if is_indexed && segment.exists() && index.exists() {
+        match index_segment(segment, &IndexPlace::beside(), &CancelToken::new(), |_| ()) {
+            Ok(_) => recovered.mended += 1,
+            // Somebody else is at it.
+            Err(IndexError::Busy) => {}
+            Err(error) => log::warn!("{segment:?} gets no index: {error}"),
+        }
+    } else if !segment.exists() {
+        recovered.removed += u64::from(fs::remove_file(index).is_ok());
+    }
 }
 
 fn recover_one(
@@ -74,8 +169,8 @@ fn recover_one(
     };
     let (packets, end) = match whole_records(open) {
         Ok(read) => read,
-        // The recorder had created the file and not written to it yet.
-        Err(SegmentError::TooShort { .. }) => (0, 0),
+        // The recorder had created the file and not written to it yet, or a power failure has kept that from the disk.
+        Err(SegmentError::TooShort { .. } | SegmentError::NotACapture { magic: 0 }) => (0, 0),
         Err(error) => {
             log::warn!("{open:?} is left alone: it {error}");
             return Ok(());

@@ -1,129 +1,233 @@
 //! Keeps the recording within its limit: the oldest segments go, whole, before there is no room.
 //!
-//! What counts is what segments and their indexes take on the disk, those of earlier runs included. Room for a segment is made
-//! before it begins, so that the limit holds at every moment but for the segment being written. When the disk is full
-//! although the limit is kept – somebody else fills it –, room is made all the same.
+//! What counts is what segments take on the disk with their indexes, those of earlier runs and of n2disk included, and those
+//! that are being written with all that is reserved for them. Room for a segment is made before it begins.
+//!
+//! A limit in megabytes is the recording's alone. A limit in hundredths is the volume's: when others fill it, the recording
+//! becomes less. In both cases a segment's room is free on the volume before it begins, and when the disk is full all the
+//! same, what is oldest goes. What cannot be removed counts, and others go in its place.
+//!
+//! Oldest is what was recorded first. What was there before the start is ordered by the times in its names; a time that has
+//! not come yet is of a clock that was wrong, and goes first.
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use super::layout::time_of;
+use pcapx_core::time::Timestamp;
+
+use super::layout::time_of_segment;
+use super::tree::{self, Kind};
+use super::volume::Volume;
 use super::{Layout, MakeRoom, SegmentPaths, StorageError};
 use crate::counters::Counters;
-use pcapx_core::time::Timestamp;
+use crate::options::DiskLimit;
 
 /// `st_blocks` counts in these, whatever the file system's blocks are.
 const STAT_BLOCK_BYTES: u64 = 512;
-/// Folders below the dump folder that are looked into.
-const MAX_DEPTH: usize = 8;
-
+/// How long the volume may take to show what was removed: file systems free blocks later, and whoever reads a file keeps
+/// its. Until then it looks as if others had them, and more would be removed than is needed.
+const SHOWN_AFTER: Duration = Duration::from_secs(5);
 /// The segments of a dump folder, the oldest first.
 #[derive(Debug)]
 pub struct Retention {
     layout: Layout,
-    limit: u64,
+    limit: DiskLimit,
+    /// Sealed segments.
     kept: VecDeque<Kept>,
-    bytes: u64,
+    /// Their bytes.
+    kept_bytes: u64,
+    /// Segments that are being written or sealed.
+    under_way: Vec<Kept>,
+    /// Bytes that a segment takes at most.
+    segment: u64,
+    /// Bytes of segments that could not be removed.
+    stuck_bytes: u64,
+    others: Others,
     counters: Arc<Counters>,
 }
 
 #[derive(Debug)]
 struct Kept {
     time: Timestamp,
-    paths: SegmentPaths,
+    sealed: PathBuf,
     bytes: u64,
 }
 
 impl Retention {
-    /// Looks at what is there. `limit` is in bytes; a segment takes `segment` bytes at most.
+    /// Looks at what is there. A segment takes `segment` bytes at most.
     pub fn new(
         layout: Layout,
-        limit: u64,
+        limit: DiskLimit,
         segment: u64,
         counters: Arc<Counters>,
     ) -> Result<Self, StorageError> {
-        if limit < segment.saturating_mul(2) {
-            return Err(StorageError::LimitTooSmall { limit, segment });
+        let bytes = limit_bytes(limit, &layout.dump)?;
+        if bytes < segment.saturating_mul(2) {
+            return Err(StorageError::LimitTooSmall { limit: bytes, segment });
         }
-        let mut retention = Self { layout, limit, kept: VecDeque::new(), bytes: 0, counters };
-        let mut found = Vec::new();
-        let dump = retention.layout.dump.clone();
-        retention.find(&dump, 0, &mut found).map_err(|source| StorageError::Folder { path: dump, source })?;
-        found.sort_unstable_by_key(|kept| kept.time);
-        retention.bytes = found.iter().map(|kept| kept.bytes).sum();
-        retention.kept = found.into();
+        let (now, mut kept) = (Timestamp::now(), Vec::new());
+        let found = tree::walk(&layout.dump, &mut |path, kind| {
+            if kind == Kind::File {
+                kept.extend(Kept::at(path));
+            }
+        });
+        found.map_err(|source| StorageError::Folder { path: layout.dump.clone(), source })?;
+        kept.sort_by_key(|kept| (kept.time <= now, kept.time));
+        let retention = Self {
+            layout,
+            limit,
+            kept_bytes: kept.iter().map(|kept| kept.bytes).sum(),
+            kept: kept.into(),
+            under_way: Vec::new(),
+            segment,
+            stuck_bytes: 0,
+            others: Others::default(),
+            counters,
+        };
         retention.tell();
         Ok(retention)
     }
 
-    fn find(&self, folder: &Path, depth: usize, found: &mut Vec<Kept>) -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() && depth < MAX_DEPTH {
-                self.find(&entry.path(), depth + 1, found)?;
-            } else if kind.is_file()
-                && let Some(kept) = self.kept(&entry.path())
-            {
-                found.push(kept);
-            }
-        }
+    /// Bytes of everything, with what is reserved.
+    fn bytes(&self) -> u64 {
+        self.kept_bytes + self.stuck_bytes + self.under_way.iter().map(|kept| kept.bytes).sum::<u64>()
+    }
+
+    /// Bytes that the recording may take now.
+    fn allowed(&mut self) -> Result<u64, StorageError> {
+        let volume = Volume::of(&self.layout.dump)?;
+        let others = self.others.least(volume.used.saturating_sub(self.bytes()));
+        let room = (volume.used + volume.free).saturating_sub(others);
+        Ok(match self.limit {
+            DiskLimit::Bytes(limit) => limit.min(room),
+            DiskLimit::Percent(percent) => share(volume.total, percent).saturating_sub(others).min(room),
+        })
+    }
+
+    /// Removes the oldest segments until `more` bytes fit, as far as there are any.
+    fn make_room_for(&mut self, more: u64) -> Result<(), StorageError> {
+        let allowed = self.allowed()?;
+        let is_too_much = |retention: &Self| retention.bytes().saturating_add(more) > allowed;
+        while is_too_much(self) && self.remove_oldest()? {}
+        self.tell();
         Ok(())
     }
 
-    fn kept(&self, sealed: &Path) -> Option<Kept> {
-        let time = time_of(sealed.file_name()?.to_str()?.strip_suffix(".pcap")?)?;
-        let paths = self.layout.paths_of(sealed)?;
-        let bytes = on_disk(&paths.sealed)? + on_disk(&paths.index).unwrap_or_default();
-        Some(Kept { time, paths, bytes })
-    }
-
-    /// Removes the oldest segment. `false` when there is none.
+    /// Answers whether there was one.
     fn remove_oldest(&mut self) -> Result<bool, StorageError> {
-        let Some(oldest) = self.kept.pop_front() else { return Ok(false) };
-        self.layout
-            .remove(&oldest.paths)
-            .map_err(|source| StorageError::Segment { path: oldest.paths.sealed.clone(), source })?;
-        log::debug!("removed {:?}, {} bytes, to make room", oldest.paths.sealed, oldest.bytes);
-        self.bytes -= oldest.bytes;
-        Counters::add(&self.counters.segments_removed, 1);
-        self.tell();
-        Ok(true)
+        while let Some(oldest) = self.kept.pop_front() {
+            self.kept_bytes -= oldest.bytes;
+            let removed = self.layout.paths_of(&oldest.sealed).map(|paths| self.layout.remove(&paths));
+            match removed {
+                None | Some(Ok(())) => {
+                    log::debug!("removed {:?}, {} bytes, to make room", oldest.sealed, oldest.bytes);
+                    Counters::add(&self.counters.segments_removed, 1);
+                    return Ok(true);
+                }
+                Some(Err(source)) => {
+                    self.stuck_bytes += oldest.bytes;
+                    let error = StorageError::NotRemovable { path: oldest.sealed, source };
+                    let limit = limit_bytes(self.limit, &self.layout.dump)?;
+                    if self.stuck_bytes.saturating_add(2 * self.segment) > limit {
+                        return Err(error);
+                    }
+                    log::error!("{error}");
+                }
+            }
+        }
+        Ok(false)
     }
 
     fn tell(&self) {
-        let oldest = self.kept.front().map_or(0, |kept| kept.time.as_nanos());
+        let all = self.kept.iter().chain(&self.under_way);
+        let oldest = all.map(|kept| kept.time.as_nanos()).min().unwrap_or_default();
         self.counters.oldest_kept.store(oldest, Ordering::Relaxed);
-        self.counters.bytes_kept.store(self.bytes, Ordering::Relaxed);
+        self.counters.bytes_kept.store(self.bytes(), Ordering::Relaxed);
+    }
+
+    /// Takes a segment out of those under way.
+    fn land(&mut self, paths: &SegmentPaths) {
+        self.under_way.retain(|kept| kept.sealed != paths.sealed);
     }
 }
 
 impl MakeRoom for Retention {
     fn make_room(&mut self, bytes: u64) -> Result<(), StorageError> {
-        while self.bytes.saturating_add(bytes) > self.limit && self.remove_oldest()? {}
-        Ok(())
+        self.make_room_for(bytes)
+    }
+
+    fn keep_limit(&mut self) -> Result<(), StorageError> {
+        self.make_room_for(0)
     }
 
     fn disk_is_full(&mut self) -> Result<bool, StorageError> {
-        let removed = self.remove_oldest()?;
-        if removed {
+        let has_removed = self.remove_oldest()?;
+        if has_removed {
+            self.tell();
             log::warn!("the disk is full before the limit is: the oldest segment was removed");
         }
-        Ok(removed)
+        Ok(has_removed)
+    }
+
+    fn begun(&mut self, paths: &SegmentPaths, first: Timestamp) {
+        self.under_way.push(Kept { time: first, sealed: paths.sealed.clone(), bytes: self.segment });
+        self.tell();
     }
 
     fn sealed(&mut self, paths: &SegmentPaths) {
-        if let Some(kept) = self.kept(&paths.sealed) {
-            self.bytes += kept.bytes;
+        self.land(paths);
+        // It may be gone already, by somebody else's hand.
+        if let Some(kept) = Kept::at(paths.sealed.clone()) {
+            self.kept_bytes += kept.bytes;
             self.kept.push_back(kept);
-            self.tell();
         }
+        self.tell();
     }
+
+    fn lost(&mut self, paths: &SegmentPaths) {
+        self.land(paths);
+        self.tell();
+    }
+}
+
+impl Kept {
+    /// The segment at a path; `None` when its name is not a segment's, or there is none.
+    fn at(sealed: PathBuf) -> Option<Self> {
+        let time = time_of_segment(&sealed)?;
+        let bytes = on_disk(&sealed)?;
+        let beside = SegmentPaths::beside(&sealed).iter().filter_map(|path| on_disk(path)).sum::<u64>();
+        Some(Self { time, bytes: bytes + beside, sealed })
+    }
+}
+
+/// What others take of the volume.
+#[derive(Debug, Default)]
+struct Others(VecDeque<(Instant, u64)>);
+
+impl Others {
+    /// The least that was seen in the last seconds, `now` being the latest look.
+    fn least(&mut self, now: u64) -> u64 {
+        self.0.retain(|(seen, _)| seen.elapsed() < SHOWN_AFTER);
+        self.0.push_back((Instant::now(), now));
+        self.0.iter().map(|&(_, bytes)| bytes).min().unwrap_or(now)
+    }
+}
+
+/// What a limit comes to on the volume of `dump`, nobody else's files considered.
+pub(crate) fn limit_bytes(limit: DiskLimit, dump: &Path) -> Result<u64, StorageError> {
+    Ok(match limit {
+        DiskLimit::Bytes(bytes) => bytes,
+        DiskLimit::Percent(percent) => share(Volume::of(dump)?.total, percent),
+    })
+}
+
+fn share(bytes: u64, percent: u8) -> u64 {
+    bytes / 100 * u64::from(percent)
 }
 
 /// What a file takes on the disk.

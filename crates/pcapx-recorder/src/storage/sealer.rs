@@ -1,25 +1,15 @@
 //! Seals segments: onto the disk, under their names, with their indexes.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use pcapx_core::window::Window;
-use pcapx_timeline::index::{Identity, IndexWriter, Sealed};
+use pcapx_timeline::index::{Identity, Sealed};
 
-use super::segment_file::SegmentFile;
+use super::open_segment::Finished;
 use super::{Layout, SegmentPaths, StorageError};
 use crate::counters::Counters;
-
-/// A segment that is written to its end.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) file: SegmentFile,
-    pub(super) index: Option<IndexWriter>,
-    pub(super) paths: SegmentPaths,
-    pub(super) kernel_drops: u64,
-    pub(super) recorded: Option<Window>,
-}
 
 /// The thread that seals, one segment after another.
 #[derive(Debug)]
@@ -35,9 +25,12 @@ impl Sealer {
         let (tell, done) = channel();
         let seal = move || {
             for segment in segments {
-                let paths = segment.paths.clone();
-                segment.seal(&layout)?;
-                Counters::add(&counters.segments_sealed, 1);
+                let (paths, packets) = (segment.paths.clone(), segment.statistics.packets);
+                if segment.seal(&layout)? {
+                    Counters::add(&counters.segments_sealed, 1);
+                } else {
+                    Counters::add(&counters.recorder_drops, packets);
+                }
                 // The storage may be at its end; it hears of no more segments then.
                 let _ = tell.send(paths);
             }
@@ -74,25 +67,34 @@ impl Sealer {
 }
 
 impl Finished {
-    fn seal(self, layout: &Layout) -> Result<(), StorageError> {
-        let Self { file, index, paths, kernel_drops, recorded } = self;
+    /// Answers whether the segment is there: somebody may have removed it.
+    fn seal(self, layout: &Layout) -> Result<bool, StorageError> {
+        let Self { file, len, index, paths, statistics, recorded } = self;
         let failed = |source| StorageError::Segment { path: paths.open.clone(), source };
-        let end = file.len();
-        let file = file.seal().map_err(failed)?;
-        layout.publish(&paths)?;
+        let file = file.seal(len).map_err(failed)?;
+        match layout.publish(&paths) {
+            Ok(()) => {}
+            Err(StorageError::Segment { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                layout.check()?;
+                log::error!("{:?} was removed before it had its name: {statistics}", paths.open);
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
         let segment = Identity::of(&file.metadata().map_err(failed)?);
         let sealed = Sealed {
             segment,
-            end,
+            end: len,
             is_whole: true,
-            kernel_drops: Some(kernel_drops),
-            recorder_drops: None,
+            kernel_drops: Some(statistics.kernel_drops),
+            recorder_drops: Some(statistics.recorder_drops),
             recorded,
         };
         // A segment without an index is searched as a whole, and indexed later by whoever searches it.
         if let Some(Err(error)) = index.map(|index| index.publish(&sealed)) {
             log::warn!("{:?} gets no index: {error}", paths.sealed);
         }
-        Ok(())
+        log::debug!("sealed {:?}: {statistics}", paths.sealed);
+        Ok(true)
     }
 }

@@ -47,6 +47,11 @@ impl IndexPlace {
         let own = self.folder.as_ref().map(|_| self.to_write(file));
         own.into_iter().chain([beside(file)])
     }
+
+    /// The segment to which an index beside it belongs, finished or being built; `None` for other files.
+    pub fn segment_of(index: &Path) -> Option<PathBuf> {
+        Some(index.with_file_name(segment_name(index.file_name()?)?))
+    }
 }
 
 fn beside(file: &Path) -> PathBuf {
@@ -105,6 +110,7 @@ mod tests {
         assert_eq!(hidden, Path::new("/x/.17.pcap.pcapx.building"));
         for name in ["17.pcap.pcapx", ".17.pcap.pcapx.building"] {
             assert_eq!(segment_name(OsStr::new(name)), Some(OsStr::new("17.pcap")));
+            assert_eq!(IndexPlace::segment_of(&Path::new("/x").join(name)), Some("/x/17.pcap".into()));
         }
         for name in ["17.pcap", ".pcapx", "17.pcap.idx", ".building", "17.pcap.building"] {
             assert_eq!(segment_name(OsStr::new(name)), None, "{name}");
