@@ -13,7 +13,7 @@ pub(crate) const OUT_OF_ORDER: Duration = Duration::from_millis(250);
 /// A clock that goes back by more was set back.
 const SET_BACK: Duration = Duration::from_secs(2);
 
-/// Counts since the start. Each field is written by one thread.
+/// Counts since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Packets taken from the source, those that the filter left out included.

@@ -1,8 +1,8 @@
 //! From the source to chunks: the thread that must not wait.
 //!
 //! ```text
-//! source ─► filter ─► record header + packet ─► chunk ─► storage
-//!                                               full, or 400 ms old
+//! source ─► sieve ─► record header + packet ─► chunk ─► storage
+//!                                              full, or 400 ms old
 //! ```
 //!
 //! It does nothing but copy, and decide where segments end. While all chunks are on their way to the disk it waits, and the
@@ -15,14 +15,12 @@ use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
-use pcapx_timeline::matcher::Matcher;
-use pcapx_timeline::packet::PacketKeys;
 
 use crate::chunk::{Chunk, Pool};
 use crate::counters::{Counters, OUT_OF_ORDER};
-use crate::options::Layer;
 use crate::record::{RECORD_HEADER_BYTES, RecordForm};
 use crate::rotation::{Extent, Rotation};
+use crate::sieve::{Sieve, Tally};
 use crate::source::{Counts, Packet, PacketSource, SourceError, Waited};
 use crate::storage::Message;
 
@@ -38,10 +36,8 @@ pub struct IntakePlan {
     pub rotation: Rotation,
     /// How packets stand in it.
     pub form: RecordForm,
-    /// Packets that are recorded; all where there is none.
-    pub filter: Option<Matcher>,
-    /// The last header that is kept; `None` keeps what is behind it, too.
-    pub slicing: Option<Layer>,
+    /// What is recorded of the packets; `None` where the source has chosen and counted already.
+    pub sieve: Option<Sieve>,
 }
 
 /// Why recording has ended.
@@ -73,6 +69,8 @@ pub(crate) fn run<S: PacketSource>(
         chunk,
         open: None,
         counts: Counts::default(),
+        tally: Tally::default(),
+        recorded: 0,
         flushed: Instant::now(),
         latest: None,
         recorded_to: Timestamp::now(),
@@ -81,6 +79,7 @@ pub(crate) fn run<S: PacketSource>(
         is_storage_gone: false,
     };
     let ended = desk.follow(source, stop);
+    desk.tell_counts();
     desk.end_segment(source);
     ended
 }
@@ -102,12 +101,15 @@ struct Desk {
     open: Option<Open>,
     /// Counts of the source when they were asked for last.
     counts: Counts,
+    /// Packets that the counters do not know of yet: those that came, and those that were recorded.
+    tally: Tally,
+    recorded: u64,
     flushed: Instant,
     /// The time of the last packet.
     latest: Option<Timestamp>,
     /// All that came before then is in segments that are ended: the next one goes on there.
     recorded_to: Timestamp,
-    /// The source had nothing more when the clock said so.
+    /// All that came before then has been taken.
     quiet: Option<Timestamp>,
     /// Whether what the chunk has carried over is not in the file yet.
     is_owing: bool,
@@ -125,13 +127,14 @@ impl Desk {
                 }
             }
             let waited = source.wait(WAIT, &mut |packet| self.take(&packet));
-            let came = Timestamp::now();
+            self.tell_counts();
             match waited {
                 Ok(Waited::End) => return Ended::AtEnd,
                 Ok(Waited::Packets(_)) => self.flush_when_due(None),
                 Ok(Waited::Nothing) => {
-                    // The ring is empty: whatever came until a little before now is in the chunk.
-                    let settled = came.saturating_sub(OUT_OF_ORDER);
+                    // A machine that is busy is late with handing blocks over.
+                    let late = Timestamp::now().saturating_sub(OUT_OF_ORDER);
+                    let settled = source.settled().min(late);
                     self.quiet = Some(settled);
                     self.flush_when_due(Some(settled));
                     if self.open.as_ref().is_some_and(|open| open.extent.is_over(settled)) {
@@ -154,18 +157,14 @@ impl Desk {
     /// Takes one packet.
     #[inline]
     fn take(&mut self, packet: &Packet<'_>) {
-        Counters::add(&self.counters.packets_received, 1);
-        Counters::add(&self.counters.bytes_received, packet.orig_len.into());
+        let data = match &self.plan.sieve {
+            None => packet.data,
+            Some(sieve) => match sieve.pass(packet, &mut self.tally) {
+                Some(data) => data,
+                None => return,
+            },
+        };
         let form = self.plan.form;
-        if let Some(filter) = &self.plan.filter
-            && !filter.matches(&PacketKeys::of(form.link_type, packet.data))
-        {
-            Counters::add(&self.counters.packets_filtered, 1);
-            return;
-        }
-        let kept =
-            self.plan.slicing.map_or(packet.data.len(), |layer| layer.kept(form.link_type, packet.data));
-        let data = &packet.data[..kept.min(form.snaplen as usize)];
         let bytes = (RECORD_HEADER_BYTES + data.len()) as u64;
         if self
             .open
@@ -188,7 +187,12 @@ impl Desk {
             open.extent.add(packet.time, bytes);
         }
         self.latest = Some(packet.time);
-        Counters::add(&self.counters.packets_recorded, 1);
+        self.recorded += 1;
+    }
+
+    fn tell_counts(&mut self) {
+        self.tally.settle(&self.counters);
+        Counters::add(&self.counters.packets_recorded, std::mem::take(&mut self.recorded));
     }
 
     fn begin(&mut self, first: Timestamp) {
@@ -202,7 +206,7 @@ impl Desk {
         self.chunk.push(&header);
     }
 
-    /// Hands over what has waited long enough. `quiet_until` is set when nothing else came up to then.
+    /// Hands over what has waited long enough. `quiet_until` is set when all that came before has been taken.
     fn flush_when_due(&mut self, quiet_until: Option<Timestamp>) {
         if self.flushed.elapsed() >= FLUSH_AFTER {
             if self.chunk.has_news() || self.is_owing {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! interface ─► afpacket::Capture (a ring shared with the kernel) ─┐
-//!                                                                 ├─► source::PacketSource
+//!                                                                 ├─► source::PacketSource; of several: source::Merged
 //! capture file ─► source::FileSource ─────────────────────────────┘          │
 //!                                                                            ▼
 //! capture thread   intake    filter, record headers, where segments end ─► chunks of 1 MiB
@@ -15,6 +15,10 @@
 //! Everything behind [`source::PacketSource`] works on a live interface and on a file alike, and needs no privilege to be
 //! tested. `unsafe` is denied in the whole crate and allowed in one folder, [`afpacket`].
 //!
+//! One interface and one thread is the short way: packets go from the ring into chunks in one copy. Several interfaces, or
+//! several threads of one, are lanes with a thread each, which filter and copy once more, and are merged by time stamp into
+//! the same one recording.
+//!
 //! Invariants:
 //!
 //! * The capture thread never waits for a disk while a chunk is free; memory between ring and disk is bounded.
@@ -25,12 +29,15 @@ pub mod afpacket;
 mod bursts;
 mod chunk;
 pub mod counters;
+mod inputs;
 pub mod intake;
 pub mod options;
+pub mod privileges;
 pub mod record;
 pub mod recording;
 pub mod rotation;
 pub mod service;
+pub mod sieve;
 pub mod source;
 pub mod status;
 pub mod storage;

@@ -5,7 +5,8 @@
 //!                                          signals end it: the last segment is sealed
 //! ```
 //!
-//! Exit codes: 0 ended as asked, 1 recording failed, 2 the options are wrong.
+//! Exit codes: 0 ended as asked, 1 recording failed, 2 the options are wrong, 3 an interface or a file cannot be recorded
+//! from: it is not there, there is no right to it, or it is gone and cannot be opened again.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use pcapx_recorder::service;
 
 const RECORDING_FAILED: u8 = 1;
 const OPTIONS_WRONG: u8 = 2;
+const SOURCE_FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     match options::read(std::env::args_os().skip(1)) {
@@ -52,7 +54,7 @@ fn record(settings: &Settings) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
-            RECORDING_FAILED.into()
+            if error.is_source() { SOURCE_FAILED.into() } else { RECORDING_FAILED.into() }
         }
     }
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::chunk::Pool;
+use crate::chunk::{CHUNK_BYTES, Pool};
 use crate::counters::Counters;
 use crate::intake::{self, Ended, IntakePlan};
 use crate::source::{PacketSource, SourceError};
@@ -17,6 +17,8 @@ use crate::storage::{self, MakeRoom, StorageError, StoragePlan};
 
 /// Chunks of one megabyte between the ring and the disk.
 pub const CHUNKS: usize = 16;
+/// Their bytes, which are part of the buffer that is asked for.
+pub const CHUNKS_BYTES: u64 = (CHUNKS * CHUNK_BYTES) as u64;
 
 /// Why a recording has failed. What was recorded before is sealed, where the disk allows it.
 #[derive(Debug, thiserror::Error)]

@@ -5,31 +5,28 @@
 
 use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pcapx_core::local::LocalZone;
+use pcapx_timeline::link::LinkType;
 use pcapx_timeline::matcher::Matcher;
 
-use crate::afpacket::{Capture, CaptureOptions};
 use crate::counters::Counters;
+use crate::inputs::{self, Opened};
 use crate::intake::IntakePlan;
-use crate::options::{Direction, Input, Settings};
+use crate::options::Settings;
+use crate::privileges::{Account, PrivilegeError};
 use crate::record::RecordForm;
-use crate::recording::{CHUNKS, RecordError, record};
+use crate::recording::{RecordError, record};
 use crate::rotation::Rotation;
-use crate::source::{FileSource, PacketSource, SourceError};
+use crate::sieve::Sieve;
+use crate::source::{LanePlan, Merged, PacketSource, SourceError};
 use crate::status::Status;
 use crate::storage::{
     FolderLock, Layout, Recovered, Retention, StorageError, StoragePlan, limit_bytes, recover,
 };
-
-/// Bytes of the chunks between ring and disk: they are part of the buffer that was asked for.
-const CHUNKS_BYTES: u64 = (CHUNKS as u64) << 20;
-/// The least ring that is worth having.
-const RING_LEAST_BYTES: u64 = 8 << 20;
 
 /// Why the recorder ends, or does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -38,19 +35,12 @@ pub enum ServiceError {
     /// While recording.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Several sources were asked for.
-    #[error(
-        "one recorder records one interface: start one for each, with a folder of its own, and have the timeline name both"
-    )]
-    SeveralInputs,
     /// An option that is read and does nothing yet: to go on without it would not be what was asked for.
-    #[error("{option} is not offered yet: {instead}")]
-    NotOffered {
-        /// The option.
-        option: &'static str,
-        /// What to do instead.
-        instead: &'static str,
-    },
+    #[error("--simulate is not offered yet: measure with a recording to a folder in memory")]
+    NotOffered,
+    /// The user to become.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     /// The file for the number of the process cannot be written.
     #[error("the process file {path:?} cannot be written: {source}")]
     PidFile {
@@ -76,50 +66,81 @@ impl From<StorageError> for ServiceError {
     }
 }
 
-/// Records as `settings` say until `stop` is set or the source ends.
-pub fn run(settings: &Settings, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
-    let missing = [
-        (settings.simulation.is_some(), "--simulate", "measure with a recording to a folder in memory"),
-        (settings.user.is_some(), "--unprivileged-user", "start the recorder as that user, with CAP_NET_RAW"),
-        (settings.threads > NonZeroUsize::MIN, "--threads", "one thread captures"),
-    ];
-    if let Some(&(_, option, instead)) = missing.iter().find(|(is_asked, ..)| *is_asked) {
-        return Err(ServiceError::NotOffered { option, instead });
+impl ServiceError {
+    /// Whether the cause is an interface or a file that packets were to come from.
+    pub fn is_source(&self) -> bool {
+        matches!(self, Self::Record(RecordError::Source(_)))
     }
+}
+
+/// Records as `settings` say until `stop` is set or the sources end.
+pub fn run(settings: &Settings, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
+    if settings.simulation.is_some() {
+        return Err(ServiceError::NotOffered);
+    }
+    if settings.inputs.is_empty() {
+        return Err(ServiceError::NoInput);
+    }
+    let account = settings.user.as_deref().map(Account::find).transpose()?;
     if let Some(path) = &settings.pid_file {
         let failed = |source| ServiceError::PidFile { path: path.clone(), source };
         fs::write(path, format!("{}\n", std::process::id())).map_err(failed)?;
     }
-    match &settings.inputs[..] {
-        [] => Err(ServiceError::NoInput),
-        [Input::File(path)] => follow(&mut FileSource::open(path, settings.snaplen)?, settings, stop),
-        [Input::Interface(name)] => {
-            follow(&mut Capture::open(name, &capture_options(settings))?, settings, stop)
-        }
-        _ => Err(ServiceError::SeveralInputs),
+    let Opened { mut sources, lane_bytes } = inputs::open(settings)?;
+    let place = Place::make(settings, account.as_ref())?;
+    if let Some(account) = &account {
+        account.assume()?;
+        log::info!("goes on as {account}, without any capability");
+    }
+    let counters = Arc::new(Counters::default());
+    let link_type = sources.first().map_or(LinkType::ETHERNET, PacketSource::link_type);
+    let sieve = Sieve {
+        link_type,
+        filter: settings.filter.as_ref().map(Matcher::new),
+        slicing: settings.slicing,
+        snaplen: settings.snaplen,
+    };
+    if sources.len() > 1 {
+        let lanes = LanePlan { sieve: Arc::new(sieve), counters: Arc::clone(&counters), bytes: lane_bytes };
+        let mut merged = Merged::start(sources, &lanes)?;
+        return follow(&mut merged, None, settings, &place, &counters, stop);
+    }
+    match sources.pop() {
+        None => Err(ServiceError::NoInput),
+        Some(mut source) => follow(&mut source, Some(sieve), settings, &place, &counters, stop),
     }
 }
 
-fn capture_options(settings: &Settings) -> CaptureOptions {
-    let ring = settings.buffer_bytes.saturating_sub(CHUNKS_BYTES).max(RING_LEAST_BYTES);
-    CaptureOptions {
-        ring_bytes: usize::try_from(ring).unwrap_or(usize::MAX),
-        snaplen: settings.snaplen,
-        promiscuous: settings.promiscuous,
-        outgoing: settings.direction == Direction::Both,
-        hardware_time: settings.hardware_time,
+/// Where a recording goes; links are resolved.
+struct Place {
+    dump: PathBuf,
+    timeline: Option<PathBuf>,
+}
+
+impl Place {
+    /// Makes what is missing, for `account` if there is one.
+    fn make(settings: &Settings, account: Option<&Account>) -> Result<Self, ServiceError> {
+        let make = |folder: &PathBuf| -> Result<PathBuf, ServiceError> {
+            if let Some(account) = account {
+                account.make_folder(folder, settings.dir_mode)?;
+            }
+            Ok(made(folder, settings.dir_mode)?)
+        };
+        let dump = make(&settings.dump)?;
+        Ok(Self { dump, timeline: settings.timeline.as_ref().map(make).transpose()? })
     }
 }
 
 fn follow<S: PacketSource>(
     source: &mut S,
+    sieve: Option<Sieve>,
     settings: &Settings,
+    place: &Place,
+    counters: &Arc<Counters>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), ServiceError> {
-    let counters = Arc::new(Counters::default());
-    let dump = made(&settings.dump, settings.dir_mode)?;
-    let timeline = settings.timeline.as_ref().map(|path| made(path, settings.dir_mode)).transpose()?;
-    let _lock = FolderLock::take(&dump)?;
+    let Place { dump, timeline } = place;
+    let _lock = FolderLock::take(dump)?;
     let layout = Layout::new(
         dump.clone(),
         timeline.clone(),
@@ -131,9 +152,9 @@ fn follow<S: PacketSource>(
     if recovered != Recovered::default() {
         log::info!("an earlier recorder was ended: {recovered}");
     }
-    let limit = limit_bytes(settings.disk_limit, &dump)?;
+    let limit = limit_bytes(settings.disk_limit, dump)?;
     let room =
-        Retention::new(layout.clone(), settings.disk_limit, settings.file_bytes, Arc::clone(&counters))?;
+        Retention::new(layout.clone(), settings.disk_limit, settings.file_bytes, Arc::clone(counters))?;
     let form = RecordForm {
         link_type: source.link_type(),
         snaplen: settings.snaplen,
@@ -144,12 +165,7 @@ fn follow<S: PacketSource>(
         bytes: Some(settings.file_bytes),
         packets: settings.file_packets,
     };
-    let intake = IntakePlan {
-        rotation,
-        form,
-        filter: settings.filter.as_ref().map(Matcher::new),
-        slicing: settings.slicing,
-    };
+    let intake = IntakePlan { rotation, form, sieve };
     let storage = StoragePlan { layout, reserve: settings.file_bytes, is_indexed: settings.index };
     log::info!(
         "recording {} ({}) to {}, at most {} MB",
@@ -158,9 +174,8 @@ fn follow<S: PacketSource>(
         dump.display(),
         limit >> 20
     );
-    let status =
-        Status::start((timeline.as_deref().unwrap_or(&dump), &dump), source.name(), limit, &counters);
-    let recorded = record(source, intake, storage, room, &counters, stop);
+    let status = Status::start((timeline.as_deref().unwrap_or(dump), dump), source.name(), limit, counters);
+    let recorded = record(source, intake, storage, room, counters, stop);
     status.finish();
     Ok(recorded?)
 }

@@ -13,6 +13,7 @@ use pcapx_recorder::options::DiskLimit;
 use pcapx_recorder::record::RecordForm;
 use pcapx_recorder::recording::record;
 use pcapx_recorder::rotation::Rotation;
+use pcapx_recorder::sieve::Sieve;
 use pcapx_recorder::source::{FileSource, PacketSource};
 use pcapx_recorder::storage::{Layout, Retention, StoragePlan, recover};
 use pcapx_testkit::trace::Trace;
@@ -48,7 +49,8 @@ impl Site {
         let room =
             Retention::new(self.layout(), DiskLimit::Bytes(limit), reserve, Arc::clone(&counters)).unwrap();
         let plan = StoragePlan { layout: self.layout(), reserve, is_indexed: true };
-        let intake = IntakePlan { rotation, form, filter: None, slicing: None };
+        let sieve = Sieve { link_type: form.link_type, filter: None, slicing: None, snaplen: form.snaplen };
+        let intake = IntakePlan { rotation, form, sieve: Some(sieve) };
         record(&mut source, intake, plan, room, &counters, &AtomicBool::new(false)).unwrap();
         counters
     }

@@ -9,6 +9,7 @@ use pcapx_timeline::link::LinkType;
 use pcapx_timeline::segment::MAX_PACKET_BYTES;
 
 use super::clock::Clock;
+use super::group::Group;
 use super::interface::{Interface, system};
 use super::layout::{Description, Frame, TAG_BYTES};
 use super::mapping::Mapping;
@@ -22,10 +23,8 @@ const BLOCK_BYTES: usize = 1 << 20;
 const BLOCKS_MIN: usize = 2;
 /// More than this the kernel cannot count in frames.
 const BLOCKS_MAX: usize = (u32::MAX / (BLOCK_BYTES as u32 / FRAME_BYTES)) as usize;
-/// After this time the kernel hands over a block that is not full: what a packet waits at most, besides the reader.
-const RETIRE_AFTER: Duration = Duration::from_millis(50);
-/// A socket that takes no packets any more has handed over its last block after this time.
-const LAST_BLOCK_AFTER: Duration = RETIRE_AFTER.saturating_mul(3);
+/// What the kernel may need besides its timer until a packet is handed over: a tick of a slow clock, a queue, a busy machine.
+const KERNEL_SLACK: Duration = Duration::from_millis(60);
 /// The kernel wants to know a size of frames for the older versions' sake; it has to divide a block.
 const FRAME_BYTES: u32 = 2048;
 
@@ -38,6 +37,9 @@ pub struct Capture {
     clock: Clock,
     snaplen: usize,
     takes_outgoing: bool,
+    /// After this time whatever came has been handed over by the kernel.
+    hands_over_after: Duration,
+    settled: Timestamp,
     counts: Counts,
     state: State,
 }
@@ -72,29 +74,32 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Several captures that share an interface's packets, one for each thread. Each packet goes to one of them; packets
-    /// of a flow go to the same one, unless its ring is full.
+    /// Several captures that share an interface's packets, one for each thread, as `group`, which is a new one. Each packet
+    /// goes to one of them; packets of a flow go to the same one, unless its ring is full.
     pub fn open_group(
         interface: &str,
         options: &CaptureOptions,
+        group: &Group,
         members: NonZeroUsize,
     ) -> Result<Vec<Self>, SourceError> {
-        let options = CaptureOptions { ring_bytes: options.ring_bytes / members, ..*options };
-        let mut captures: Vec<Self> = Vec::with_capacity(members.get());
-        let mut group = None;
-        for _ in 0..members.get() {
-            // It takes nothing before it has joined: a packet would come to it and to the group.
-            let capture = Self::prepare(interface, &options)?;
-            let ignores_outgoing = !capture.takes_outgoing;
-            let failed = system(interface, "share packets between threads");
-            match group {
-                None => group = Some(capture.socket.found_group(ignores_outgoing).map_err(failed)?),
-                Some(group) => capture.socket.join_group(group, ignores_outgoing).map_err(failed)?,
-            }
-            captures.push(capture);
-        }
+        let join = |_| Self::join(interface, options, group);
+        let captures: Vec<Self> = (0..members.get()).map(join).collect::<Result<_, _>>()?;
         captures.iter().try_for_each(Self::begin)?;
         Ok(captures)
+    }
+
+    /// One of the captures that share an interface's packets; it takes none before it is told to [`begin`](Self::begin),
+    /// since a packet would come to it and to the group before it has joined.
+    pub(super) fn join(
+        interface: &str,
+        options: &CaptureOptions,
+        group: &Group,
+    ) -> Result<Self, SourceError> {
+        let capture = Self::prepare(interface, options)?;
+        group
+            .enter(&capture.socket, capture.interface.index, !capture.takes_outgoing)
+            .map_err(system(interface, "share packets between threads"))?;
+        Ok(capture)
     }
 
     /// Everything but taking packets.
@@ -125,7 +130,7 @@ impl Capture {
                 tp_block_nr: blocks,
                 tp_frame_size: FRAME_BYTES,
                 tp_frame_nr: blocks * (BLOCK_BYTES as u32 / FRAME_BYTES),
-                tp_retire_blk_tov: RETIRE_AFTER.as_millis() as u32,
+                tp_retire_blk_tov: options.retire_after.as_millis().clamp(1, 1000) as u32,
                 tp_sizeof_priv: 0,
                 tp_feature_req_word: 0,
             })
@@ -142,13 +147,16 @@ impl Capture {
             clock,
             snaplen: options.snaplen as usize,
             takes_outgoing,
+            // Its timer may have run just before the packet came, and runs again.
+            hands_over_after: options.retire_after.saturating_mul(2) + KERNEL_SLACK,
+            settled: Timestamp::MIN,
             counts: Counts::default(),
             state: State::Open,
         })
     }
 
     /// Takes packets.
-    fn begin(&self) -> Result<(), SourceError> {
+    pub(super) fn begin(&self) -> Result<(), SourceError> {
         let all = MAX_PACKET_BYTES as usize;
         let begun = if self.snaplen >= all {
             self.socket.take_all()
@@ -210,7 +218,7 @@ impl Capture {
         match error.raw_os_error() {
             Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO) => {
                 if matches!(self.state, State::Open | State::Down) {
-                    self.state = State::Emptying(Instant::now() + LAST_BLOCK_AFTER, Last::Failed);
+                    self.state = State::Emptying(Instant::now() + self.hands_over_after, Last::Failed);
                 }
                 Ok(())
             }
@@ -219,15 +227,17 @@ impl Capture {
     }
 }
 
-/// Blocks of a ring of so many bytes.
-fn ring_blocks(bytes: usize) -> Result<u32, SourceError> {
+/// Whether this machine can bear rings of so many bytes in all: the kernel would rather end other programs than refuse it.
+pub(crate) fn bear(bytes: usize) -> Result<(), SourceError> {
     let system = rustix::system::sysinfo();
     let memory = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
-    let blocks = (bytes / BLOCK_BYTES).max(BLOCKS_MIN);
-    if bytes as u64 > memory / 2 || blocks > BLOCKS_MAX {
-        return Err(SourceError::RingTooLarge { bytes, memory });
-    }
-    Ok(blocks as u32)
+    if bytes as u64 > memory / 2 { Err(SourceError::RingTooLarge { bytes, memory }) } else { Ok(()) }
+}
+
+/// Blocks of a ring of so many bytes.
+fn ring_blocks(bytes: usize) -> Result<u32, SourceError> {
+    bear(bytes)?;
+    Ok((bytes / BLOCK_BYTES).clamp(BLOCKS_MIN, BLOCKS_MAX) as u32)
 }
 
 impl PacketSource for Capture {
@@ -243,8 +253,9 @@ impl PacketSource for Capture {
     fn wait(&mut self, timeout: Duration, each: &mut impl FnMut(Packet<'_>)) -> Result<Waited, SourceError> {
         let deadline = Instant::now() + timeout;
         loop {
+            let seen = Timestamp::now();
             match self.visit_block(each) {
-                None => {}
+                None => self.settled = self.settled.max(seen.saturating_sub(self.hands_over_after)),
                 Some(Ok(0)) => continue,
                 Some(Ok(visited)) => {
                     if self.state == State::Down {
@@ -278,9 +289,13 @@ impl PacketSource for Capture {
     fn stop(&mut self) -> Result<(), SourceError> {
         self.socket.take_at_most(0).map_err(system(&self.interface.name, "set a filter"))?;
         if !matches!(self.state, State::Over(_)) {
-            self.state = State::Emptying(Instant::now() + LAST_BLOCK_AFTER, Last::Stopped);
+            self.state = State::Emptying(Instant::now() + self.hands_over_after, Last::Stopped);
         }
         Ok(())
+    }
+
+    fn settled(&self) -> Timestamp {
+        self.settled
     }
 
     /// Costs a system call.

@@ -8,6 +8,9 @@
 //! This folder is the only place of the workspace with `unsafe`: system calls with structures (`socket`, `interface`)
 //! and the shared memory (`mapping`). What the kernel writes is taken apart by safe code (`layout`).
 //!
+//! [`Capture`] is one ring; [`Lasting`] opens it anew when its interface was removed and has come back. Rings of one
+//! [`Group`] share an interface's packets.
+//!
 //! **Tags.** A card or the kernel takes the outer VLAN tag out of a packet and tells it beside. It is put back where it
 //! was, within the ring: addresses move four bytes to the front, so that a packet stays one slice.
 //!
@@ -35,7 +38,9 @@
 
 mod capture;
 mod clock;
+mod group;
 mod interface;
+mod lasting;
 mod layout;
 mod mapping;
 mod options;
@@ -43,5 +48,8 @@ mod sender;
 mod socket;
 
 pub use capture::Capture;
+pub(crate) use capture::bear;
+pub use group::Group;
+pub use lasting::Lasting;
 pub use options::CaptureOptions;
 pub use sender::Sender;

@@ -84,12 +84,19 @@ pub(super) fn simulation(text: &str) -> Result<Simulation, String> {
         .ok_or_else(|| found("disk, capture, index or core (1 to 4)", text))
 }
 
-/// The name of an account, or its number.
+/// The name of an account, or its number; perhaps those of a group behind a colon.
 pub(super) fn user(text: &str) -> Result<String, String> {
-    let is_name = text.len() <= USER_NAME_BYTES
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-$@\\".contains(&byte));
-    if is_name { Ok(text.to_owned()) } else { Err(found("the name of a user", text)) }
+    let is_name = |name: &str| {
+        name.len() <= USER_NAME_BYTES
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-$@\\".contains(&byte))
+    };
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    if is_name(user) && group.is_none_or(is_name) {
+        Ok(text.to_owned())
+    } else {
+        Err(found("the name of a user, or USER:GROUP", text))
+    }
 }
 
 /// What is to be recorded, and what there is to say about it.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use pcapx_timeline::link::LinkType;
 use pcapx_timeline::segment::SegmentError;
 
 /// Why a source gives no packets.
@@ -46,9 +47,9 @@ pub enum SourceError {
         /// What the kernel says.
         source: io::Error,
     },
-    /// The ring is larger than this machine can bear: the kernel would rather end other programs than refuse it.
+    /// The rings are larger than this machine can bear.
     #[error(
-        "a ring of {bytes} bytes is more than half of this machine's memory ({memory} bytes), ask for a smaller one"
+        "a buffer of {bytes} bytes is more than half of this machine's memory ({memory} bytes), ask for a smaller one"
     )]
     RingTooLarge {
         /// The ring asked for.
@@ -65,6 +66,21 @@ pub enum SourceError {
     /// The interface was removed. This source gives no packets any more.
     #[error("{interface} is gone")]
     Gone {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface was removed. The source is still good: it goes on when there is one of that name again.
+    #[error("{interface} is gone; recording goes on when it is there again")]
+    Away {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface was removed, and this process has no right any more to open it again.
+    #[error(
+        "{interface} is gone, and to open it again needs the capability CAP_NET_RAW, which was given up: start the \
+         recorder again when the interface is there, or have systemd do it (Restart=)"
+    )]
+    NotReopened {
         /// The interface.
         interface: String,
     },
@@ -94,6 +110,21 @@ pub enum SourceError {
         /// What is wrong.
         source: SegmentError,
     },
+    /// Sources whose packets do not fit into one file.
+    #[error(
+        "{one} ({one_type}) and {other} ({other_type}) have packets of different link types, which one file cannot hold: \
+         start a recorder for each, with a folder of its own"
+    )]
+    DifferentLinks {
+        /// The first source.
+        one: String,
+        /// What its packets begin with.
+        one_type: LinkType,
+        /// A source that differs.
+        other: String,
+        /// What its packets begin with.
+        other_type: LinkType,
+    },
     /// A capture file's packets come from links of several types, which one recording cannot hold.
     #[error("{path:?} holds packets of several link types: split it first")]
     MixedLinks {
@@ -105,6 +136,6 @@ pub enum SourceError {
 impl SourceError {
     /// Whether the source may be waited on again after this error.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::Damaged { .. })
+        matches!(self, Self::Down { .. } | Self::Away { .. } | Self::Damaged { .. })
     }
 }

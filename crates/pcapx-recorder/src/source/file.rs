@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pcapx_core::time::Timestamp;
 use pcapx_timeline::link::LinkType;
 use pcapx_timeline::segment::{Ending, SegmentError, SegmentReader};
 
@@ -116,6 +117,11 @@ impl PacketSource for FileSource {
         Ok(())
     }
 
+    /// A file may hold any time up to its end.
+    fn settled(&self) -> Timestamp {
+        if self.is_over { Timestamp::MAX } else { Timestamp::MIN }
+    }
+
     fn counts(&mut self) -> Result<Counts, SourceError> {
         Ok(Counts { received: self.received, ..Counts::default() })
     }
@@ -124,7 +130,6 @@ impl PacketSource for FileSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pcapx_core::time::Timestamp;
     use pcapx_testkit::capture::{self, Interface, Pcap, Pcapng, link};
 
     type Kept = (i64, Vec<u8>, u32);

@@ -11,10 +11,10 @@ use pcapx_testkit::tool;
 use pcapx_testkit::trace::Trace;
 
 use crate::namespace::alone;
-use crate::veth::{FAR, all, assert_same, connect, feed, frames, numbered, open, options};
+use crate::veth::{FAR, MTU, all, assert_same, connect, feed, frames, numbered, open, options};
 
 /// Single, double and triple tags of both types, priorities among them, short and long packets.
-fn tagged() -> Vec<Vec<u8>> {
+pub(crate) fn tagged() -> Vec<Vec<u8>> {
     let ip = |len| Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]).carry(&Udp::new(1, 2).payload(&vec![7; len]));
     let mut frames = Vec::new();
     for len in [0, 18, 1000] {
@@ -59,9 +59,9 @@ fn every_packet_of_a_trace_comes_byte_for_byte_with_rising_stamps() {
 fn the_smallest_and_the_largest_come_whole() {
     alone("bytes::the_smallest_and_the_largest_come_whole", || {
         connect();
-        // 9000 bytes behind the header and a tag.
-        let sent: Vec<_> =
-            [22, 59, 60, 64, 1514, 1518, 9013, 9014].iter().flat_map(|&len| numbered(40, len)).collect();
+        // 1500, 9000 and the most of all bytes behind the header.
+        let lengths = [22, 59, 60, 64, 1514, 1518, 9013, 9014, MTU + 13, MTU + 14];
+        let sent: Vec<_> = lengths.iter().flat_map(|&len| numbered(40, len)).collect();
         let mut capture = open(FAR, options());
         feed(&sent, std::slice::from_mut(&mut capture));
         assert_same(&frames(all(&mut capture)), &sent);

@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
-use pcapx_recorder::afpacket::{Capture, CaptureOptions, Sender};
+use pcapx_recorder::afpacket::{Capture, CaptureOptions, Group, Sender};
 use pcapx_recorder::source::{Counts, PacketSource, Waited};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Udp};
 use pcapx_testkit::process::{PATIENCE, poll};
 
 use crate::namespace::alone;
 use crate::veth::{
-    FAR, NEAR, all, assert_same, connect, counts, feed, frames, numbered, open, options, wait,
+    FAR, NEAR, all, assert_same, connect, counts, feed, frames, numbered, open, options, packets_of, wait,
 };
 
 #[test]
@@ -80,13 +80,6 @@ fn at_the_senders_limit_each_packet_is_visited_or_counted() {
     });
 }
 
-/// Packets that an interface has received, as the kernel counts them.
-fn packets_of(interface: &str) -> u64 {
-    let table = fs::read_to_string("/proc/self/net/dev").unwrap();
-    let line = table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
-    line.and_then(|line| line.split_whitespace().nth(1)).unwrap().parse().unwrap()
-}
-
 #[test]
 fn what_this_machine_sends_is_taken_only_when_asked_for() {
     alone("loss::what_this_machine_sends_is_taken_only_when_asked_for", || {
@@ -109,7 +102,8 @@ fn a_group_shares_packets_by_flow_and_takes_each_once() {
         connect();
         for outgoing in [false, true] {
             let options = CaptureOptions { outgoing, ..options() };
-            let mut group = Capture::open_group(FAR, &options, NonZeroUsize::new(3).unwrap()).unwrap();
+            let mut group =
+                Capture::open_group(FAR, &options, &Group::default(), NonZeroUsize::new(3).unwrap()).unwrap();
             let frame = |flow: u16, nth: u32| {
                 let udp = Udp::new(1000 + flow, 53).payload(&nth.to_be_bytes());
                 Ethernet::new().carry(&Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]).carry(&udp))

@@ -4,8 +4,13 @@
 //! Where it does not, the test says that it is skipped.
 
 mod bytes;
+mod changes;
 mod interface;
 mod loss;
 mod namespace;
+mod privileges;
+mod program;
 mod refusal;
+mod replay;
+mod several;
 mod veth;

@@ -12,13 +12,29 @@ const AS_SERVICE: &[&str] = &["-U", "-n", "--map-user=1", "--map-group=1", "--ke
 /// As root of the namespace.
 const AS_ROOT: &[&str] = &["-U", "-r", "-n"];
 
+/// As the machine's own root, who can become anybody.
+const AS_SYSTEM: &[&str] = &["-n"];
+
 /// Runs `body` in a network namespace of its own, by running the test of the full name `test` again there.
 pub(crate) fn alone(test: &str, body: impl FnOnce()) {
+    alone_as(&[AS_SERVICE, AS_ROOT], test, body);
+}
+
+/// The same, as root of the machine; where the test runs as somebody else, it is skipped.
+pub(crate) fn alone_as_root(test: &str, body: impl FnOnce()) {
+    if env::var_os(WITHIN).is_none() && !rustix::process::getuid().is_root() {
+        tool::skipped("only root can become somebody else");
+        return;
+    }
+    alone_as(&[AS_SYSTEM], test, body);
+}
+
+fn alone_as(kinds: &[&'static [&'static str]], test: &str, body: impl FnOnce()) {
     if env::var_os(WITHIN).is_some() {
         return body();
     }
     let (Some(unshare), Some(_)) = (tool::require("unshare"), tool::require("ip")) else { return };
-    let Some(flags) = [AS_SERVICE, AS_ROOT].into_iter().find(|flags| works(&unshare, flags)) else {
+    let Some(flags) = kinds.iter().find(|flags| works(&unshare, flags)) else {
         let refused = unshare.run(AS_ROOT.iter().chain(&["true"]));
         let why = String::from_utf8_lossy(&refused.stderr);
         tool::skipped(format_args!("no network namespace to be had: {}", why.trim()));
@@ -27,7 +43,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     let this = env::current_exe().unwrap();
     let output = unshare
         .command()
-        .args(flags)
+        .args(*flags)
         .arg(this)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(WITHIN, "1")

@@ -14,6 +14,8 @@ use crate::namespace::ip;
 pub(crate) const NEAR: &str = "near";
 /// The end that packets come out of.
 pub(crate) const FAR: &str = "far";
+/// The most that a virtual interface takes.
+pub(crate) const MTU: usize = 65535;
 /// Packets that are under way at once: fewer than the kernel queues between the two ends, which is 1000.
 const UNDER_WAY: usize = 256;
 
@@ -23,17 +25,47 @@ pub(crate) fn connect() {
         // A kernel without IPv6 has nothing to switch off.
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
     }
-    ip("link add name near mtu 9000 arp off type veth peer name far mtu 9000 arp off");
-    ip("link set near up");
-    up(FAR);
+    pair(NEAR, FAR);
+}
+
+/// Makes a pair of these names, for frames of any size.
+pub(crate) fn pair(near: &str, far: &str) {
+    ip(&format!("link add name {near} mtu {MTU} arp off type veth peer name {far} mtu {MTU} arp off"));
+    for end in [near, far] {
+        ip(&format!("link set {end} up"));
+    }
+    await_up(&[near, far]);
 }
 
 /// Sets one end up and waits until both carry packets, which the kernel brings about a little later.
 pub(crate) fn up(end: &str) {
     ip(&format!("link set {end} up"));
-    let is_up = |end| ip(&format!("link show {end}")).contains("state UP");
-    let are_up = poll(PATIENCE, || (is_up(NEAR) && is_up(end)).then_some(()));
+    await_up(&[NEAR, end]);
+}
+
+fn await_up(ends: &[&str]) {
+    let is_up = |end: &&str| ip(&format!("link show {end}")).contains("state UP");
+    let are_up = poll(PATIENCE, || ends.iter().all(is_up).then_some(()));
     assert!(are_up.is_some(), "{}", ip("link show"));
+}
+
+/// Packets that an interface has received, as the kernel counts them.
+pub(crate) fn packets_of(interface: &str) -> u64 {
+    let table = fs::read_to_string("/proc/self/net/dev").unwrap();
+    let line = table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().nth(1)).unwrap().parse().unwrap()
+}
+
+/// Sends packets, no faster than they come out at the other end.
+pub(crate) fn send(frames: &[Vec<u8>], near: &str, far: &str) {
+    let sender = Sender::open(near).unwrap();
+    let mut sent = packets_of(far);
+    for some in frames.chunks(UNDER_WAY) {
+        sender.send(some).unwrap();
+        sent += some.len() as u64;
+        let arrived = poll(PATIENCE, || (packets_of(far) >= sent).then_some(()));
+        assert!(arrived.is_some(), "sent {sent}, came {}", packets_of(far));
+    }
 }
 
 /// A small ring is enough for what tests send.
@@ -47,13 +79,7 @@ pub(crate) fn open(interface: &str, options: CaptureOptions) -> Capture {
 
 /// What came so far, over all captures.
 pub(crate) fn counts(captures: &mut [Capture]) -> Counts {
-    captures.iter_mut().map(|capture| capture.counts().unwrap()).fold(Counts::default(), |sum, counts| {
-        Counts {
-            received: sum.received + counts.received,
-            dropped: sum.dropped + counts.dropped,
-            freezes: sum.freezes + counts.freezes,
-        }
-    })
+    captures.iter_mut().map(|capture| capture.counts().unwrap()).sum()
 }
 
 /// Sends packets, no faster than they come out, and answers when all have.

@@ -41,6 +41,7 @@ fn every_option_that_works_is_set_from_the_file_and_from_the_command_line() {
         ("--dir-mode 755", |s| s.dir_mode == 0o755),
         ("-I", |s| s.index),
         ("-u=pcapx", |s| s.user.as_deref() == Some("pcapx")),
+        ("-u=n2disk:ntop", |s| s.user.as_deref() == Some("n2disk:ntop")),
         ("--dont-change-user", |s| s.user.is_none()),
         ("-P=/run/r.pid", |s| s.pid_file == Some("/run/r.pid".into())),
         ("--simulate=disk", |s| s.simulation == Some(Simulation::Disk)),
@@ -103,7 +104,7 @@ fn everything_wrong_is_told_at_once_with_its_line() {
         ":12: -t: expected a whole number from 0 to ",
         ":15: --file-mode: the recorder itself needs 600, found \"440\": write 640",
         ":16: --dir-mode: expected octal rights",
-        ":17: -u: expected the name of a user, found \"two words\"",
+        ":17: -u: expected the name of a user, or USER:GROUP, found \"two words\"",
     ];
     let told = told(read_file(text, ""));
     for beginning in expected {

@@ -1,0 +1,94 @@
+//! Interfaces change while they are recorded.
+
+use crate::namespace::{alone, ip};
+use crate::program::Program;
+use crate::veth::{FAR, NEAR, assert_same, connect, frames, numbered, pair, send, up};
+
+#[test]
+fn an_interface_that_goes_down_or_changes_is_recorded_on() {
+    alone("changes::an_interface_that_goes_down_or_changes_is_recorded_on", || {
+        connect();
+        let program = Program::start("-i far");
+        let mut sent = numbered(300, 1400);
+        send(&sent, NEAR, FAR);
+        ip("link set far down");
+        program.logged("far is down", 1);
+        up(FAR);
+        let more = numbered(300, 60);
+        send(&more, NEAR, FAR);
+        sent.extend(more);
+        // While it is up.
+        for mtu in [68, 9000] {
+            for end in [NEAR, FAR] {
+                ip(&format!("link set {end} mtu {mtu}"));
+            }
+            let more = numbered(100, 14 + mtu);
+            send(&more, NEAR, FAR);
+            sent.extend(more);
+        }
+        let ended = program.stop();
+        ended.assert_complete();
+        assert_same(&frames(ended.packets), &sent);
+    });
+}
+
+#[test]
+fn an_interface_that_is_removed_is_recorded_when_it_is_back() {
+    alone("changes::an_interface_that_is_removed_is_recorded_when_it_is_back", || {
+        for words in ["-i far", "-i far --threads 2"] {
+            connect();
+            let rings = if words.contains("threads") { 2 } else { 1 };
+            let program = Program::start(words);
+            let mut sent = numbered(300, 100);
+            send(&sent, NEAR, FAR);
+            ip("link del far");
+            program.logged("far is gone; recording goes on when it is there again", rings);
+            connect();
+            program.logged("far is there again", rings);
+            let more = numbered(300, 200);
+            send(&more, NEAR, FAR);
+            sent.extend(more);
+            let ended = program.stop();
+            ended.assert_complete();
+            assert_same(&frames(ended.packets), &sent);
+            ip("link del far");
+        }
+    });
+}
+
+#[test]
+fn one_that_is_removed_leaves_the_others_going() {
+    alone("changes::one_that_is_removed_leaves_the_others_going", || {
+        connect();
+        pair("near2", "far2");
+        let program = Program::start("-i far,far2");
+        let mut sent = numbered(300, 100);
+        send(&sent, NEAR, FAR);
+        ip("link del far");
+        program.logged("far is gone", 1);
+        let more = numbered(300, 200);
+        send(&more, "near2", "far2");
+        sent.extend(more);
+        let ended = program.stop();
+        ended.assert_complete();
+        assert_same(&frames(ended.packets), &sent);
+    });
+}
+
+#[test]
+fn without_the_right_to_open_it_again_the_recorder_ends_and_says_so() {
+    alone("changes::without_the_right_to_open_it_again_the_recorder_ends_and_says_so", || {
+        connect();
+        let me = rustix::process::getuid().as_raw();
+        let program = Program::start(&format!("-i far -u {me}"));
+        let sent = numbered(300, 100);
+        send(&sent, NEAR, FAR);
+        ip("link del far");
+        program.logged("far is gone", 1);
+        connect();
+        let ended = program.end();
+        assert_eq!(ended.code, Some(3), "{}", ended.log);
+        assert!(ended.log.contains("CAP_NET_RAW, which was given up"), "{}", ended.log);
+        assert_same(&frames(ended.packets), &sent);
+    });
+}
