@@ -19,13 +19,14 @@
 //! `partial` with `open: false` is an answer that a limit has cut; `reason` says so.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::time::Timestamp;
-use crate::window::Window;
+use crate::window::{Window, WindowReversed};
 
 /// The form that this version writes. A reader takes any manifest that begins with `pcapx-evidence/1`.
 pub const SCHEMA: &str = "pcapx-evidence/1";
@@ -119,6 +120,9 @@ pub struct Manifest {
     /// The mode that made it of the alert.
     #[serde(default)]
     pub mode: Option<String>,
+    /// Addresses of the side that opened the conversation; directions are told by them.
+    #[serde(default)]
+    pub client: Vec<IpAddr>,
     /// The time that was asked for.
     pub asked: Span,
     /// What of it was recorded, as far as that is known.
@@ -325,6 +329,28 @@ impl Format {
     }
 }
 
+/// `bytes` in hexadecimal digits, as hashes stand in manifests.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+impl Failure {
+    /// What people are told.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Timeout => "the extraction took longer than it may",
+            Self::NpcapextractTimeout => "npcapextract took longer than it may",
+            Self::NpcapextractFailed => "npcapextract failed",
+            Self::Cancelled => "the extraction was cancelled",
+            Self::NoSpace => "there is not enough free space for evidence",
+            Self::NotWritable => "the folder of evidence cannot be written",
+            Self::Failed => "the extraction failed",
+        }
+    }
+}
+
 /// A word that names no [`Format`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected pcap or pcapng")]
@@ -346,6 +372,11 @@ impl Span {
 }
 
 impl Manifest {
+    /// The time that was asked for.
+    pub fn window(&self) -> Result<Window, WindowReversed> {
+        Window::new(self.asked.from, self.asked.to)
+    }
+
     /// Whether `name` can be that of evidence: what names in the output folder are made of, and nothing that leads elsewhere.
     pub fn is_name(name: &str) -> bool {
         !name.is_empty()

@@ -9,10 +9,12 @@
 //! | 3 | `Content-Length` over 2 MiB | 413 | `Payload too large` | |
 //! | 4 | body empty, cut short (400), stalled (408), chunked and over 2 MiB (413) | 400 | `Empty request body` … | |
 //! | 5 | not JSON, or no object | 400 | `Invalid JSON` … | |
-//! | 6 | as many jobs run as may | 429 | `Too many concurrent extractions` | `Retry-After: 5` |
-//! | 7 | never: the job's outcome | 200 | the outcome's text | `X-Result`, the same text |
+//! | 6 | as many jobs run and wait as may | 429 | `Too many concurrent extractions` | `Retry-After: 5` |
+//! | 7 | never: what became of the job | 200 | its text | `X-Result`, the same text |
 //!
-//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` passes none.
+//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` passes none. `/jobs` is for
+//! programs, see [`api`](crate::api). Who accepts JSON alone gets every answer as a document, with a status that tells what
+//! became of the job.
 //! A `Content-Length` that is no number never gets here: the HTTP library answers 400 by itself.
 
 use std::sync::Arc;
@@ -22,12 +24,17 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use hyper::{Method, StatusCode};
 use pcapx_core::config::Config;
+use pcapx_core::local::LocalZone;
+use pcapx_core::manifest::{Failure, Manifest};
+use pcapx_core::time::Timestamp;
 use pcapx_http::{Context, Front, Handler, Reply, Request, reply};
 use serde_json::{Map, Value};
 
-use crate::job::{Jobs, Order};
-use crate::outcome::{self, Links, Outcome};
+use crate::answer::{self, Answers};
+use crate::api::{self, Route};
+use crate::jobs::{Accepted, Held, Job, Jobs, NoFilterLine, Origin, word};
 use crate::query::{Query, plain_path};
+use crate::question::{Asked, Reader};
 use crate::refusal::Refusal;
 use crate::usage;
 
@@ -41,28 +48,47 @@ pub(crate) const REALM: &str = "pcap-extractor";
 const HEALTH_PATH: &str = "/healthz";
 /// The header that repeats the outcome's text.
 const X_RESULT: HeaderName = HeaderName::from_static("x-result");
+/// What the webhook is told of an alert that no filter can be made of.
+const NO_FILTER: &str = "NO BPF FILTER";
 
 /// Answers every request of the listener.
 #[derive(Debug)]
 pub(crate) struct Gates {
     front: Arc<Front>,
     jobs: Arc<Jobs>,
-    links: Links,
+    reader: Reader,
+    answers: Answers,
+    patience: Option<Duration>,
     usage: Bytes,
 }
 
 impl Gates {
     /// Gates in front of `jobs`, behind `port`.
-    pub(crate) fn new(config: &Config, port: u16, front: Arc<Front>, jobs: Arc<Jobs>) -> Self {
-        Self { front, jobs, links: Links::new(config), usage: usage::document(config, port).into() }
+    pub(crate) fn new(
+        config: &Config,
+        zone: LocalZone,
+        port: u16,
+        front: Arc<Front>,
+        jobs: Arc<Jobs>,
+    ) -> Self {
+        Self {
+            front,
+            jobs,
+            reader: Reader::new(config, zone.clone()),
+            answers: Answers::new(config, zone),
+            patience: config.reply_within,
+            usage: usage::document(config, port).into(),
+        }
     }
 
-    async fn pass(&self, request: Request, context: &Context) -> Result<Reply, Refusal> {
+    async fn pass(&self, request: Request, context: &Context, as_json: bool) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
-        if head.method == Method::GET && plain_path(head.uri.path()) == HEALTH_PATH {
+        let path = plain_path(head.uri.path());
+        if head.method == Method::GET && path == HEALTH_PATH {
             return Ok(reply::text(StatusCode::OK, "ok"));
         }
-        if head.method != Method::GET && head.method != Method::POST {
+        let route = Route::of(path).filter(|_| head.method != Method::POST);
+        if head.method != Method::GET && head.method != Method::POST && route.is_none() {
             return Err(Refusal::Method);
         }
 
@@ -74,6 +100,9 @@ impl Gates {
             self.front.door().credentials(&head.headers, context).await.map_err(Refusal::Denied)?;
         let user = identity.to_string();
         context.note("user", &user);
+        if let Some(route) = route {
+            return Ok(api::answer(&self.jobs, &self.answers, &route, &head.method, head.uri.query()).await);
+        }
         if head.method == Method::GET {
             return Ok(reply::json(StatusCode::OK, self.usage.clone()));
         }
@@ -95,38 +124,94 @@ impl Gates {
         }
 
         // 5. A JSON object.
-        let alert = object(&body)?;
+        let object = object(&body)?;
         drop(body);
 
-        // 6. A free place; it is given back when the job ends.
-        let permit = self.jobs.try_permit().ok_or(Refusal::Busy)?;
+        // 6. A free place, to run or to wait; it is given back when the job has been done.
+        let place = self.jobs.place().ok_or(Refusal::Busy)?;
 
         // 7. The job.
         let query = Query::parse(head.uri.path(), head.uri.query());
-        let (request, peer) = (context.request_id().to_owned(), context.client());
-        let job = self.jobs.start(permit, Order { request, peer, user, query, alert });
-        // A job that panicked has been logged by the panic hook.
-        let outcome = job.await.unwrap_or(Outcome::Failed);
-        context.note("outcome", outcome.word());
-        Ok(self.result(&outcome))
+        let origin = Origin {
+            request: context.request_id().to_owned(),
+            peer: context.client(),
+            user,
+            at: Timestamp::now(),
+        };
+        let question = match self.reader.read(object, &query, origin.at) {
+            Asked::Question(question) => *question,
+            Asked::Unclear(text) => return Err(Refusal::Unclear(text)),
+            Asked::NotAllowed => return Err(Refusal::NotAllowed),
+            Asked::NoFilter { about, mode, window, refused } => {
+                let line = NoFilterLine {
+                    origin: &origin,
+                    about: &about,
+                    mode: mode.as_str(),
+                    window,
+                    refused: &refused,
+                };
+                log::info!("{line}");
+                context.note("outcome", "no-filter");
+                return Ok(if as_json {
+                    api::error(StatusCode::UNPROCESSABLE_ENTITY, NO_FILTER)
+                } else {
+                    result(NO_FILTER)
+                });
+            }
+        };
+        let manifest = match self.jobs.accept(place, question, origin).await {
+            Accepted::Known(manifest) => Arc::from(manifest),
+            Accepted::Job(job, seating) => self.hold(&job, &seating, query.wait).await,
+            Accepted::Refused(failure) => {
+                context.note("outcome", "refused");
+                return Ok(refused(failure, as_json));
+            }
+        };
+        context.note("outcome", word(&manifest));
+        context.note("evidence", &manifest.name);
+        Ok(if as_json { self.answers.document(&manifest) } else { result(&self.answers.text(&manifest)) })
     }
 
-    fn result(&self, outcome: &Outcome) -> Reply {
-        let text = outcome.text(&self.links);
-        let header = outcome::header_value(&text);
-        let mut reply = reply::text(StatusCode::OK, text);
-        reply.headers_mut().insert(X_RESULT, header);
-        reply
+    /// Holds the answer until something has been found out – who waits for a seat is told at once – or, where `wait` asks
+    /// for it, until the job has ended; but never for longer than the caller can wait.
+    async fn hold(&self, job: &Arc<Job>, seating: &Held, wait: Option<Duration>) -> Arc<Manifest> {
+        match wait {
+            Some(wait) => tokio::select! {
+                manifest = job.ended(wait) => manifest,
+                // What is left to wait for is done after the restart.
+                () = self.jobs.stopped() => job.answered(self.patience).await,
+            },
+            None if matches!(seating, Held::Waits) => job.manifest(),
+            None => tokio::select! {
+                manifest = job.answered(self.patience) => manifest,
+                // It was cancelled, and is done after the restart.
+                () = self.jobs.given_up() => job.manifest(),
+            },
+        }
     }
+}
+
+/// The answer to a webhook.
+fn result(text: &str) -> Reply {
+    let header = answer::header_value(text);
+    let mut reply = reply::text(StatusCode::OK, text.to_owned());
+    reply.headers_mut().insert(X_RESULT, header);
+    reply
+}
+
+fn refused(failure: Failure, as_json: bool) -> Reply {
+    let text = answer::failure_text(failure);
+    if as_json { api::error(answer::failure_status(failure), text) } else { result(text) }
 }
 
 impl Handler for Gates {
     async fn handle(&self, request: Request, context: Context) -> Reply {
-        match self.pass(request, &context).await {
+        let as_json = answer::wants_json(request.headers());
+        match self.pass(request, &context, as_json).await {
             Ok(reply) => reply,
             Err(refusal) => {
                 context.note("refused", &refusal);
-                refusal.reply()
+                refusal.reply(as_json)
             }
         }
     }

@@ -1,16 +1,18 @@
 //! Webhook service: an alert goes in, a link to its packets comes out.
 //!
 //! ```text
-//! POST ─► gate ─► job (own task, one of max_concurrent_extractions)
-//!                  │  alert ─► filter + window ─► extractor ─► output_dir/*.pcap
-//!         200 ◄────┴─ outcome: link │ NO BPF FILTER │ ERROR: …
+//! POST ─► gate ─► question ─► job (own task, one of max_concurrent_extractions)
+//!                             │  manifest ─► extractor ─► output_dir/*.pcap ─► manifest
+//!         200 ◄── answer ◄────┴─ link │ NO BPF FILTER │ ERROR: …   └─ window still open: again, when it is over
 //!                                                     indexer: an index for each file of timeline_dir, in idle time
 //! ```
 //!
-//! What must hold: a client cannot end a job, keep its permit, or get past a gate; every failure is answered with a
-//! text that begins with `ERROR:`; no text for clients names a path; nothing a client sent reaches a log line raw; no
-//! process and no hidden file is left behind when a job or the service ends.
+//! What must hold: a client cannot end a job by leaving, keep its seat, or get past a gate; every failure is answered with a
+//! text that begins with `ERROR:`; no text for clients names a path; nothing a client sent reaches a log line raw; what was
+//! accepted is done, after a restart if need be; no process and no hidden file is left behind when a job or the service ends.
 
+mod answer;
+mod api;
 mod cancel;
 mod check;
 mod cli;
@@ -18,11 +20,10 @@ mod evidence;
 mod extractor;
 mod gate;
 mod indexer;
-mod job;
-mod journal;
-mod outcome;
+mod jobs;
 mod password;
 mod query;
+mod question;
 mod refusal;
 mod service;
 mod usage;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use pcapx_core::manifest::Format;
 use percent_encoding::percent_decode_str;
 
 /// The longest stretch before or after an alert that can be asked for: one day.
@@ -21,6 +22,10 @@ pub(crate) struct Query {
     pub(crate) before: Option<Duration>,
     /// `after`: time past the alert, 0 to one day.
     pub(crate) after: Option<Duration>,
+    /// `wait`: how long the answer may be held until all is there, 0 to one day.
+    pub(crate) wait: Option<Duration>,
+    /// `format`: that of the capture file.
+    pub(crate) format: Option<Format>,
     /// What was asked for in a way that cannot be read, for the log; the default holds instead.
     pub(crate) refused: Vec<String>,
 }
@@ -29,13 +34,15 @@ impl Query {
     /// Reads the parameters out of a request target's path and query.
     pub(crate) fn parse(path: &str, query: Option<&str>) -> Self {
         let in_path = path.split_once('&').map(|(_, parameters)| parameters);
-        let (mut filter, mut before, mut after) = (None, None, None);
+        let (mut filter, mut before, mut after, mut wait, mut format) = (None, None, None, None, None);
         for pair in [in_path, query].into_iter().flatten().flat_map(|part| part.split('&')) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let slot = match &*decoded(name) {
                 "filter" => &mut filter,
                 "before" => &mut before,
                 "after" => &mut after,
+                "wait" => &mut wait,
+                "format" => &mut format,
                 _ => continue,
             };
             let value = decoded(value);
@@ -52,8 +59,13 @@ impl Query {
             }
             read
         };
-        let (before, after) = (seconds_of("before", before), seconds_of("after", after));
-        Self { filter, before, after, refused }
+        let (before, after, wait) =
+            (seconds_of("before", before), seconds_of("after", after), seconds_of("wait", wait));
+        let format = format.and_then(|text| {
+            let known = text.trim().parse();
+            known.map_err(|error| refused.push(format!("format={text}: {error}"))).ok()
+        });
+        Self { filter, before, after, wait, format, refused }
     }
 }
 
@@ -109,7 +121,7 @@ mod tests {
             filter: filter.map(str::to_owned),
             before: before.map(Duration::from_secs),
             after: after.map(Duration::from_secs),
-            refused: Vec::new(),
+            ..Query::default()
         }
     }
 
@@ -172,6 +184,16 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(parse(&format!("/?before={text}")).before, want.map(Duration::from_secs), "{text}");
         }
+    }
+
+    #[test]
+    fn waiting_and_format_can_be_asked_for() {
+        let asked = parse("/extract&wait=30&format=pcapng");
+        assert_eq!((asked.wait, asked.format), (Some(Duration::from_secs(30)), Some(Format::Pcapng)));
+        let asked = parse("/?wait=long&format=zip");
+        assert_eq!((asked.wait, asked.format), (None, None));
+        let refused = ["wait=long: no whole number of seconds", "format=zip: expected pcap or pcapng"];
+        assert_eq!(asked.refused, refused);
     }
 
     #[test]

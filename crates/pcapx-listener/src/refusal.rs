@@ -6,6 +6,8 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use pcapx_http::{BodyError, Denied, Reply, reply};
 
+use crate::api;
+
 /// Why a request is turned away. The order is that of the gates.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -25,15 +27,24 @@ pub(crate) enum Refusal {
     NotJson,
     /// Gate 5: JSON, but no object.
     NotAnObject,
-    /// Gate 6: as many jobs run as may.
+    /// Gate 6: as many jobs run and wait as may.
     Busy,
+    /// Gate 7: a question by hand that cannot be understood; the text tells what to do.
+    Unclear(String),
+    /// Gate 7: a question by hand, and they are switched off.
+    NotAllowed,
 }
 
 impl Refusal {
     /// The answer: status, text and, for some, a header.
-    pub(crate) fn reply(&self) -> Reply {
+    pub(crate) fn reply(&self, as_json: bool) -> Reply {
         let (status, text) = match self {
             Self::Denied(denied) => return denied.reply(),
+            Self::Unclear(text) => (StatusCode::BAD_REQUEST, text.as_str()),
+            Self::NotAllowed => (
+                StatusCode::FORBIDDEN,
+                "Questions by hand are switched off: allow_ad_hoc, or credentials for the listener, switch them on",
+            ),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NoLength => (StatusCode::LENGTH_REQUIRED, "Missing Content-Length"),
             Self::TooLarge | Self::Body(BodyError::TooLarge { .. }) => {
@@ -46,7 +57,7 @@ impl Refusal {
             Self::NotAnObject => (StatusCode::BAD_REQUEST, "Invalid JSON: not an object"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "Too many concurrent extractions"),
         };
-        let mut reply = reply::text(status, text);
+        let mut reply = if as_json { api::error(status, text) } else { reply::text(status, text.to_owned()) };
         if let Some((name, value)) = self.header() {
             reply.headers_mut().insert(name, HeaderValue::from_static(value));
         }
@@ -75,6 +86,8 @@ impl fmt::Display for Refusal {
             Self::NotJson => f.write_str("not JSON"),
             Self::NotAnObject => f.write_str("JSON, but not an object"),
             Self::Busy => f.write_str("too many concurrent extractions"),
+            Self::Unclear(text) => write!(f, "unclear: {text}"),
+            Self::NotAllowed => f.write_str("questions by hand are off"),
         }
     }
 }

@@ -5,7 +5,8 @@
 //!         └► indexing ends at once
 //! ```
 //!
-//! A job that the client has left is waited for like any other.
+//! A job that the client has left is waited for like any other. What is not done by then – who waits for a seat, windows that are
+//! not over, cancelled searches – stands in its manifest, and the next start goes on with it.
 
 use std::fs;
 use std::io;
@@ -24,7 +25,7 @@ use crate::evidence::EvidenceFolder;
 use crate::extractor::{Choice, ChoiceError, Recording};
 use crate::gate::{self, Gates};
 use crate::indexer::{self, Indexer};
-use crate::job::Jobs;
+use crate::jobs::{Jobs, Reach};
 
 /// Files and folders that this process and its children make are never for everybody.
 const UMASK: u32 = 0o027;
@@ -80,20 +81,28 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     };
     let handle = indexer.as_ref().map(Indexer::handle);
     let zone = LocalZone::system();
+    let reach = Reach::new(Arc::clone(&timeline), config.timeline_dir.clone());
     let recording = Recording { timeline, place, indexer: handle.clone() };
-    let extractor = choice.build(config, &zone, Arc::new(evidence), recording);
+    let evidence = Arc::new(evidence);
+    let extractor = choice.build(config, &zone, Arc::clone(&evidence), recording);
+    let jobs = Jobs::new(config, extractor, evidence, reach);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(config.max_concurrent_extractions.get() + SPARE_BLOCKING_THREADS)
         .build()?;
-    let served = runtime.block_on(serve(config, Jobs::new(config, zone, extractor), handle));
+    let served = runtime.block_on(serve(config, zone, jobs, handle));
     // A job stuck in the kernel must not keep the process from ending.
     runtime.shutdown_timeout(Duration::ZERO);
     served
 }
 
-async fn serve(config: &Config, jobs: Arc<Jobs>, indexer: Option<indexer::Handle>) -> Result<(), StartError> {
+async fn serve(
+    config: &Config,
+    zone: LocalZone,
+    jobs: Arc<Jobs>,
+    indexer: Option<indexer::Handle>,
+) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
     let server = Server::bind(config.address(Service::Listener), Limits::default())?;
     if let Some(warning) = config.openness(Service::Listener) {
@@ -106,11 +115,13 @@ async fn serve(config: &Config, jobs: Arc<Jobs>, indexer: Option<indexer::Handle
         config.max_concurrent_extractions
     );
     server.announce("pcapx-listener");
+    tokio::spawn(Arc::clone(&jobs).take_up());
+    tokio::spawn(Arc::clone(&jobs).keep_in_bounds());
 
     let canceller =
         tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), indexer, stop.clone(), config.drain_timeout));
     let front = Arc::new(Front::new(Service::Listener, config, gate::REALM));
-    let gates = Gates::new(config, server.local_addr().port(), Arc::clone(&front), Arc::clone(&jobs));
+    let gates = Gates::new(config, zone, server.local_addr().port(), Arc::clone(&front), Arc::clone(&jobs));
     let drained = server.run(front, gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
     if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {
         log::error!("stopping: a job does not end and is left alone");
@@ -123,6 +134,7 @@ async fn serve(config: &Config, jobs: Arc<Jobs>, indexer: Option<indexer::Handle
 /// Asks jobs to end when the drain time is over, or at once when somebody insists. Nobody waits for indexing: it ends first.
 async fn cancel_late_jobs(jobs: Arc<Jobs>, indexer: Option<indexer::Handle>, stop: Stop, drain: Duration) {
     stop.requested().await;
+    jobs.stop();
     if let Some(indexer) = indexer {
         indexer.stop();
     }

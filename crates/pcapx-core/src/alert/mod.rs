@@ -40,6 +40,11 @@ use fields::Fields;
 /// Characters of an id that a file name takes over.
 const SAFE_ID_CHARS: usize = 64;
 
+/// Reads one time in any of the forms that alerts have; without a zone it is in `local`.
+pub fn read_time(value: &Value, local: &LocalZone) -> Option<Timestamp> {
+    instant::any(value, local, &mut Vec::new())
+}
+
 /// What an alert says about the packets behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {

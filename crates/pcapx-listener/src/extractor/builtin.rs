@@ -1,21 +1,26 @@
 //! The built-in extractor: a query of the timeline on a blocking thread.
 
 use std::collections::HashSet;
+use std::io;
 use std::mem::{self, Discriminant};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pcapx_core::local::LocalZone;
+use pcapx_core::manifest::{Limit, Search};
 use pcapx_http::LogValue;
 use pcapx_timeline::catalog::Timeline;
 use pcapx_timeline::control::CancelToken;
-use pcapx_timeline::extract::{ExtractError, Extraction};
+use pcapx_timeline::extract::{ExtractError, Extraction, LimitHit};
 use pcapx_timeline::index::IndexPlace;
+use pcapx_timeline::query::Limits;
 use pcapx_timeline::warning::{Warning, WarningKind};
 use tokio::task::JoinError;
 use tokio::time;
 
-use super::{Cut, CutError, Haul, Search};
+use super::report::Report;
+use super::{Cut, CutError, Haul};
 use crate::cancel::Cancel;
 use crate::evidence::EvidenceFolder;
 use crate::indexer;
@@ -50,6 +55,10 @@ pub(crate) struct Builtin {
     pub(super) limit: Duration,
     /// Where the file goes.
     pub(super) evidence: Arc<EvidenceFolder>,
+    /// The zone of times that people read.
+    pub(super) zone: LocalZone,
+    /// Where a file is cut.
+    pub(super) limits: Limits,
     /// What the log has told already and would otherwise tell for every alert.
     pub(super) named: Arc<Mutex<Named>>,
 }
@@ -62,9 +71,16 @@ impl Builtin {
     pub(super) async fn cut(&self, cut: &Cut, mut cancel: Cancel) -> Result<Haul, CutError> {
         let deadline = Instant::now() + self.limit;
         let token = CancelToken::with_deadline(deadline);
-        let (recording, output) = (self.recording.clone(), self.evidence.path(&format!("{}.pcap", cut.stem)));
-        let (cut, asked, named) = (cut.clone(), token.clone(), Arc::clone(&self.named));
-        let mut query = tokio::task::spawn_blocking(move || search(&recording, &cut, asked, &output, &named));
+        let work = Work {
+            recording: self.recording.clone(),
+            cut: cut.clone(),
+            output: self.evidence.path(&format!("{}.{}", cut.manifest.name, cut.manifest.format.as_str())),
+            limits: self.limits,
+            named: Arc::clone(&self.named),
+            zone: self.zone.clone(),
+        };
+        let asked = token.clone();
+        let mut query = tokio::task::spawn_blocking(move || work.search(asked));
         let early = tokio::select! {
             biased;
             ended = &mut query => return result_of(ended),
@@ -81,38 +97,65 @@ fn result_of(ended: Result<Result<Haul, CutError>, JoinError>) -> Result<Haul, C
     ended.unwrap_or_else(|error| Err(CutError::Failed(error.to_string())))
 }
 
-fn search(
-    recording: &Recording,
-    cut: &Cut,
-    token: CancelToken,
-    output: &Path,
-    named: &Mutex<Named>,
-) -> Result<Haul, CutError> {
-    let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
-    let query = catalog.query(Some(cut.filter.clone()), cut.window);
-    let extraction =
-        query.indexes(Some(recording.place.clone())).cancel(token).write_to(output).map_err(|error| {
-            match error {
-                ExtractError::Cancelled => CutError::Cancelled,
-                ExtractError::DeadlinePassed => CutError::TimedOut,
-                error => CutError::Failed(error.to_string()),
-            }
-        })?;
-    if let Some(indexer) = &recording.indexer {
-        let is_unused = |warning: &&Warning| matches!(warning.kind, WarningKind::IndexNotUsed(_));
-        indexer.suspect(extraction.warnings.iter().filter(is_unused).map(|warning| warning.path.clone()));
+/// What a query's thread needs.
+struct Work {
+    recording: Recording,
+    cut: Cut,
+    output: PathBuf,
+    limits: Limits,
+    named: Arc<Mutex<Named>>,
+    zone: LocalZone,
+}
+
+impl Work {
+    fn search(&self, token: CancelToken) -> Result<Haul, CutError> {
+        let recording = &self.recording;
+        let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
+        let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.limits);
+        let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
+        if let Some(reach) = self.cut.reach {
+            query = query.complete_up_to(reach);
+        }
+        let extraction = query.write_to(&self.output).map_err(error_of)?;
+        if let Some(indexer) = &recording.indexer {
+            let is_unused = |warning: &&Warning| matches!(warning.kind, WarningKind::IndexNotUsed(_));
+            indexer.suspect(extraction.warnings.iter().filter(is_unused).map(|warning| warning.path.clone()));
+        }
+        log_warnings(&self.cut.manifest.request.id, &extraction.warnings, &self.named);
+        let root = recording.timeline.roots().first().cloned().unwrap_or_default();
+        let report = Report::of(&extraction.coverage, extraction.output.is_none(), &root, &self.zone);
+        Ok(Haul { report: Some(report), ..haul(&extraction) })
     }
-    log_warnings(&cut.request, &extraction.warnings, named);
-    Ok(haul(&extraction))
+}
+
+fn error_of(error: ExtractError) -> CutError {
+    match error {
+        ExtractError::Cancelled => CutError::Cancelled,
+        ExtractError::DeadlinePassed => CutError::TimedOut,
+        ExtractError::Output { ref source, .. } => match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CutError::NoSpace(error.to_string()),
+            _ => CutError::NotWritable(error.to_string()),
+        },
+        error => CutError::Failed(error.to_string()),
+    }
 }
 
 fn haul(extraction: &Extraction) -> Haul {
     let counts = extraction.counts;
     let name = extraction.output.as_ref().and_then(|path| path.file_name());
     let file = name.map(|name| name.to_string_lossy().into_owned());
+    let steps = extraction.steps;
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Haul {
         bytes: file.as_ref().map(|_| counts.bytes_written),
         file,
+        sha256: extraction.sha256,
+        report: None,
+        limit: extraction.limit_hit.map(|limit| match limit {
+            LimitHit::Bytes => Limit::Bytes,
+            LimitHit::Packets => Limit::Packets,
+        }),
+        took_ms: (millis(steps.plan), millis(steps.search), millis(steps.publish)),
         packets: Some(counts.packets_matched),
         search: Some(Search {
             segments: counts.segments,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use pcapx_core::config::{Config, ExtractorChoice};
 use pcapx_core::local::LocalZone;
+use pcapx_timeline::query::Limits;
 
 use super::Extractor;
 use super::builtin::{Builtin, Recording};
@@ -71,7 +72,19 @@ impl Choice {
     ) -> Extractor {
         let limit = config.extractor_timeout;
         match self.program {
-            None => Extractor::Builtin(Builtin { recording, limit, evidence, named: Arc::default() }),
+            None => {
+                let limits =
+                    Limits { max_bytes: config.max_output_bytes, max_packets: config.max_output_packets };
+                let zone = zone.clone();
+                Extractor::Builtin(Builtin {
+                    recording,
+                    limit,
+                    evidence,
+                    zone,
+                    limits,
+                    named: Arc::default(),
+                })
+            }
             Some(program) => Extractor::Npcapextract(Npcapextract {
                 program,
                 timeline: config.timeline_dir.clone(),

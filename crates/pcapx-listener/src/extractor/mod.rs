@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                      ┌─► builtin       pcapx-timeline on a blocking thread ─┐
-//! Cut{stem,filter,window}                                                     ├─► Haul │ CutError
+//! Cut{filter,window}                                                          ├─► Haul │ CutError
 //!                      └─► npcapextract  a child in its own process group ────┘
 //! ```
 //!
@@ -13,8 +13,13 @@ mod builtin;
 mod child;
 mod choice;
 mod npcapextract;
+mod report;
+
+use std::sync::Arc;
 
 use pcapx_core::filter::Expr;
+use pcapx_core::manifest::{Failure, Limit, Manifest, Search, hex};
+use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
 pub(crate) use builtin::Recording;
@@ -22,20 +27,23 @@ pub(crate) use choice::{Choice, ChoiceError};
 
 use self::builtin::Builtin;
 use self::npcapextract::Npcapextract;
+use self::report::Report;
 use crate::cancel::Cancel;
-use crate::outcome::Outcome;
 
 /// Which packets are wanted, and what their file shall be called.
 #[derive(Clone, Debug)]
 pub(crate) struct Cut {
-    /// The request's id, for the log.
-    pub(crate) request: String,
-    /// The file's name without its extension.
-    pub(crate) stem: String,
+    /// What is known of the evidence: its name, its format, who asked.
+    pub(crate) manifest: Arc<Manifest>,
     /// Which packets.
     pub(crate) filter: Expr,
     /// Of which time.
     pub(crate) window: Window,
+    /// The file that is there has all packets before this instant: only what follows is added.
+    #[expect(dead_code, reason = "see below")]
+    pub(crate) from: Option<Timestamp>,
+    /// How far the recording reaches, where that is known.
+    pub(crate) reach: Option<Timestamp>,
 }
 
 /// What an extraction brought in.
@@ -49,21 +57,14 @@ pub(crate) struct Haul {
     pub(crate) packets: Option<u64>,
     /// What was searched for them, where the extractor tells.
     pub(crate) search: Option<Search>,
-}
-
-/// What an extraction has looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Search {
-    /// Capture files searched.
-    pub(crate) segments: u64,
-    /// Capture files of the window whose indexes tell that no packet matches.
-    pub(crate) excluded: u64,
-    /// Capture files that could not be read, or not to their end.
-    pub(crate) unread: u64,
-    /// Packets looked at: of files with indexes those near a match, of others all.
-    pub(crate) scanned: u64,
-    /// Those of them that are in the window.
-    pub(crate) in_window: u64,
+    /// The file's SHA-256.
+    pub(crate) sha256: Option<[u8; 32]>,
+    /// What is known of the recording; `None` where the extractor does not tell.
+    pub(crate) report: Option<Report>,
+    /// The limit that has cut the file.
+    pub(crate) limit: Option<Limit>,
+    /// How long planning, searching and publishing took, in milliseconds.
+    pub(crate) took_ms: (u64, u64, u64),
 }
 
 /// Why an extraction brought nothing in.
@@ -72,9 +73,15 @@ pub(crate) enum CutError {
     /// It took longer than `extractor_timeout`.
     #[error("over the time limit")]
     TimedOut,
-    /// The service asked for its end.
-    #[error("the service is stopping")]
+    /// Somebody asked for its end.
+    #[error("asked to end")]
     Cancelled,
+    /// There is no room for the answer.
+    #[error("{0}")]
+    NoSpace(String),
+    /// The output folder cannot be written.
+    #[error("{0}")]
+    NotWritable(String),
     /// It failed; the text is for the log and may hold whatever a program wrote.
     #[error("{0}")]
     Failed(String),
@@ -89,6 +96,43 @@ pub(crate) enum Extractor {
     Npcapextract(Npcapextract),
 }
 
+impl Haul {
+    /// Writes into `manifest` what was brought in. A file that is there already and of which nothing is found any more – it
+    /// has been rotated away since – stays.
+    pub(crate) fn tell(self, manifest: &mut Manifest) {
+        if self.file.is_some() {
+            manifest.file = self.file;
+            manifest.bytes = self.bytes;
+            manifest.packets = self.packets;
+            manifest.sha256 = self.sha256.map(|hash| hex(&hash));
+        } else if manifest.file.is_none() {
+            manifest.packets = self.packets;
+        }
+        manifest.search = self.search;
+        manifest.limit = self.limit;
+        let mut empty = None;
+        if let Some(report) = self.report {
+            manifest.covered = report.covered;
+            manifest.gaps = report.gaps;
+            manifest.recording = report.recording;
+            manifest.capture_drops = report.drops;
+            manifest.segments = report.segments;
+            manifest.unreadable = report.unreadable;
+            empty = report.empty;
+        }
+        manifest.reason = match self.limit {
+            Some(Limit::Bytes) => Some("cut off at max_output_bytes".to_owned()),
+            Some(Limit::Packets) => Some("cut off at max_output_packets".to_owned()),
+            None => empty,
+        };
+        let (plan, search, publish) = self.took_ms;
+        manifest.timings.plan_ms += plan;
+        manifest.timings.search_ms += search;
+        manifest.timings.publish_ms += publish;
+        manifest.timings.searches += 1;
+    }
+}
+
 impl Extractor {
     /// Its name as the configuration spells it.
     pub(crate) const fn name(&self) -> &'static str {
@@ -96,6 +140,11 @@ impl Extractor {
             Self::Builtin(_) => "builtin",
             Self::Npcapextract(_) => npcapextract::PROGRAM,
         }
+    }
+
+    /// Whether a complete answer can be no better when it is asked for again. An external program is run again, as ever.
+    pub(crate) const fn is_exact(&self) -> bool {
+        matches!(self, Self::Builtin(_))
     }
 
     /// Cuts out what `cut` asks for.
@@ -107,13 +156,15 @@ impl Extractor {
     }
 
     /// What clients are told of `error`.
-    pub(crate) const fn outcome_of(&self, error: &CutError) -> Outcome {
+    pub(crate) const fn failure_of(&self, error: &CutError) -> Failure {
         match (self, error) {
-            (_, CutError::Cancelled) => Outcome::Cancelled,
-            (Self::Builtin(_), CutError::TimedOut) => Outcome::Timeout,
-            (Self::Builtin(_), CutError::Failed(_)) => Outcome::Failed,
-            (Self::Npcapextract(_), CutError::TimedOut) => Outcome::NpcapextractTimeout,
-            (Self::Npcapextract(_), CutError::Failed(_)) => Outcome::NpcapextractFailed,
+            (_, CutError::Cancelled) => Failure::Cancelled,
+            (_, CutError::NoSpace(_)) => Failure::NoSpace,
+            (_, CutError::NotWritable(_)) => Failure::NotWritable,
+            (Self::Builtin(_), CutError::TimedOut) => Failure::Timeout,
+            (Self::Builtin(_), CutError::Failed(_)) => Failure::Failed,
+            (Self::Npcapextract(_), CutError::TimedOut) => Failure::NpcapextractTimeout,
+            (Self::Npcapextract(_), CutError::Failed(_)) => Failure::NpcapextractFailed,
         }
     }
 }

@@ -9,17 +9,19 @@
 //! status 0 with a file at OUTPUT; a file of size 0 means that nothing matched. OUTPUT is a hidden name.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 use pcapx_core::window::Window;
 use pcapx_http::LogValue;
+use sha2::{Digest, Sha256};
 
 use super::child::{self, Ending};
 use super::{Cut, CutError, Haul};
@@ -30,6 +32,8 @@ use crate::evidence::EvidenceFolder;
 pub(super) const PROGRAM: &str = "npcapextract";
 /// The environment variables of our own configuration, secrets among them, which the program has no use for.
 const OWN_VARIABLES: &str = "PCAPX_";
+/// Bytes that are hashed at a time: more than the disk reads ahead.
+const HASH_CHUNK_BYTES: usize = 256 << 10;
 /// How far clocks are set back at the end of summer time.
 const FOLD: Duration = Duration::from_secs(3600);
 
@@ -51,7 +55,8 @@ pub(crate) struct Npcapextract {
 impl Npcapextract {
     /// Runs the program for `cut` and publishes its file.
     pub(super) async fn cut(&self, cut: &Cut, cancel: Cancel) -> Result<Haul, CutError> {
-        let hidden = self.evidence.hidden(&cut.stem);
+        let begun = Instant::now();
+        let hidden = self.evidence.hidden(&cut.manifest.name, ".pcap");
         let mut command = Command::new(&self.program);
         command.args(self.arguments(cut, hidden.path()));
         for (name, _) in std::env::vars_os() {
@@ -73,20 +78,35 @@ impl Npcapextract {
             }
         }
 
-        let (name, evidence) = (format!("{}.pcap", cut.stem), Arc::clone(&self.evidence));
+        let before = cut.manifest.bytes;
+        let (name, evidence) = (format!("{}.pcap", cut.manifest.name), Arc::clone(&self.evidence));
         let published = tokio::task::spawn_blocking(move || match fs::symlink_metadata(hidden.path()) {
-            Ok(file) if !file.is_file() => Err("left no regular file".to_owned()),
+            Ok(file) if !file.is_file() => Err(CutError::Failed("left no regular file".to_owned())),
             Ok(file) if file.len() == 0 => Ok(None),
+            // Packets have been rotated away since the same was asked for: the earlier file has more of them.
+            Ok(file) if before.is_some_and(|bytes| bytes > file.len()) => Ok(None),
             Ok(file) => match evidence.publish(&hidden, &name) {
-                Ok(()) => Ok(Some((name, file.len()))),
-                Err(error) => Err(format!("its file cannot be published: {error}")),
+                Ok(()) => {
+                    let hash = sha256(&evidence.path(&name));
+                    Ok(Some((name, file.len(), hash.ok())))
+                }
+                Err(error) => {
+                    let told = format!("its file cannot be published: {error}");
+                    Err(match error.kind() {
+                        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CutError::NoSpace(told),
+                        _ => CutError::NotWritable(told),
+                    })
+                }
             },
-            Err(error) => Err(format!("exit status 0, but no file: {error}")),
+            Err(error) => Err(CutError::Failed(format!("exit status 0, but no file: {error}"))),
         });
-        let published = published.await.map_err(|error| CutError::Failed(error.to_string()))?;
-        let published = published.map_err(CutError::Failed)?;
-        let (file, bytes) = published.unzip();
-        Ok(Haul { file, bytes, packets: None, search: None })
+        let published = published.await.map_err(|error| CutError::Failed(error.to_string()))??;
+        let (file, bytes, sha256) = match published {
+            Some((file, bytes, sha256)) => (Some(file), Some(bytes), sha256),
+            None => (None, None, None),
+        };
+        let took_ms = (0, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX), 0);
+        Ok(Haul { file, bytes, sha256, took_ms, ..Haul::default() })
     }
 
     fn arguments(&self, cut: &Cut, output: &Path) -> [OsString; 10] {
@@ -103,6 +123,18 @@ impl Npcapextract {
             "-o".into(),
             output.into(),
         ]
+    }
+}
+
+/// SHA-256 of the file at `path`.
+fn sha256(path: &Path) -> io::Result<[u8; 32]> {
+    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
+    let mut buffer = vec![0; HASH_CHUNK_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().into()),
+            read => hash.update(&buffer[..read]),
+        }
     }
 }
 

@@ -71,7 +71,7 @@ fn the_file_holds_what_tcpdump_finds_byte_for_byte() {
     let file = site.output_dir().join(ALERT_FILE);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o640);
     let line = service.wait_for_log(|line| line.contains("job id="));
-    assert!(line.contains(&format!(" outcome=packets file={ALERT_FILE} packets=14 ")), "{line}");
+    assert!(line.contains(&format!(" outcome=complete file={ALERT_FILE} packets=14 ")), "{line}");
 
     let Some(tcpdump) = tool::require("tcpdump") else { return };
     let wanted = tcpdump.run([
@@ -97,16 +97,23 @@ fn an_empty_answer_says_why() {
     let text = |tail: &str| format!("ERROR: no packets matched 'host 10.9.9.9' between {tail}");
     let alert = |time: i64| format!(r#"{{"id": "a", "clientIp": "10.9.9.9", "unixTimestamp": {time}}}"#);
     let found = post(service.address(), "/?before=1000&after=0", &alert(AT));
-    assert_result(&found, &text("2025-02-09 11:03:20 and 2025-02-09 11:20:00 (2 capture files searched)"));
+    assert_result(
+        &found,
+        &text(
+            "2025-02-09 11:03:20 and 2025-02-09 11:20:00 (the filter matched none of 82 packets in 2 capture files, 20 s of the time were not recorded)",
+        ),
+    );
     let found = post(service.address(), "/", &alert(AT + 86_400));
     assert_result(
         &found,
-        &text("2025-02-10 11:14:00 and 2025-02-10 11:26:00 (no capture file covers this time)"),
+        &text(
+            "2025-02-10 11:14:00 and 2025-02-10 11:26:00 (not yet written, the recording reaches to 2025-02-09 11:40:00)",
+        ),
     );
     // A file that may hold what was asked for, and cannot be read, is part of the answer.
     fs::write(site.timeline_dir().join("packed.pcap"), [0x1f, 0x8b, 8, 0, 1, 2, 3, 4]).unwrap();
     let found = post(service.address(), "/?before=1000&after=0", &alert(AT));
-    let tail = "2025-02-09 11:03:20 and 2025-02-09 11:20:00 (2 capture files searched, 1 could not be read)";
+    let tail = "2025-02-09 11:03:20 and 2025-02-09 11:20:00 (the capture file packed.pcap could not be read)";
     assert_result(&found, &text(tail));
     let line = service.wait_for_log(|line| line.contains(" unread=1 "));
     assert!(line.contains(" segments=2 excluded=0 unread=1 scanned=82 in_window="), "{line}");
@@ -156,7 +163,10 @@ fn a_disk_that_refuses_is_a_failed_extraction() {
     record(&site);
     let service = listener(&site);
     fs::remove_dir(site.output_dir()).unwrap();
-    assert_result(&post(service.address(), "/", ALERT), "ERROR: extraction failed");
+    assert_result(
+        &post(service.address(), "/", ALERT),
+        "ERROR: extraction failed, the folder of evidence cannot be written",
+    );
     fs::create_dir(site.output_dir()).unwrap();
     assert_eq!(post(service.address(), "/", ALERT).text(), format!("http://127.0.0.1:0/{ALERT_FILE}"));
 }

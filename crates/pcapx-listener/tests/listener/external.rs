@@ -54,7 +54,7 @@ fn the_arguments_are_the_contract_s() {
     assert_eq!(fs::read(file).unwrap(), b"packets\n");
     let line = service.wait_for_log(|line| line.contains("job id="));
     assert!(
-        line.contains(" extractor=npcapextract outcome=packets ") && line.contains(" bytes=8 "),
+        line.contains(" extractor=npcapextract outcome=complete ") && line.contains(" bytes=8 "),
         "{line}"
     );
 }

@@ -40,14 +40,20 @@ impl Fake {
         site.set("extractor", "npcapextract");
         let bin = site.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        let program = bin.join("npcapextract");
-        fs::write(&program, format!("{PRELUDE}{script}")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let pipe = site.path().join("release");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         // Open both ways, so that neither side ever waits for the other to open it.
         let release = OpenOptions::new().read(true).write(true).open(pipe).unwrap();
-        Self { site, release }
+        let fake = Self { site, release };
+        fake.script(script);
+        fake
+    }
+
+    /// From now on the fake does what `script` says.
+    pub(crate) fn script(&self, script: &str) {
+        let program = self.site.path().join("bin/npcapextract");
+        fs::write(&program, format!("{PRELUDE}{script}")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The command that runs the listener with the fake on its `PATH`.

@@ -63,10 +63,12 @@ fn assert_result(reply: &Reply, text: &str) {
     assert!(reply.header("Content-Type").is_some_and(|kind| kind.starts_with("text/plain")));
 }
 
-/// All names in the output folder, hidden ones too, in order.
+/// All names in the output folder but those of manifests, hidden ones too, in order.
 fn evidence(site: &Site) -> Vec<String> {
     let entries = std::fs::read_dir(site.output_dir()).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_manifest = |name: &str| !name.starts_with('.') && name.strip_suffix(".json").is_some();
+    let mut names: Vec<_> = names.filter(|name| !is_manifest(name)).collect();
     names.sort();
     names
 }

@@ -16,8 +16,6 @@ echo $$ >> "$site/started"
 wait
 "#;
 
-const CANCELLED: &str = "ERROR: extraction cancelled, the listener is stopping";
-
 #[test]
 fn a_running_job_finishes_and_is_answered() {
     let mut fake = Fake::new(HELD);
@@ -49,11 +47,11 @@ fn a_job_whose_client_left_is_waited_for() {
     let exit = service.wait(PATIENCE).unwrap();
     assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
     assert_eq!(evidence(&fake.site), [ALERT_FILE]);
-    assert!(exit.stderr.contains(" outcome=packets "), "{}", exit.stderr);
+    assert!(exit.stderr.contains(" outcome=complete "), "{}", exit.stderr);
 }
 
 #[test]
-fn a_job_over_the_drain_time_is_cancelled_and_answered() {
+fn a_job_over_the_drain_time_is_answered_with_its_link_and_done_by_the_next_start() {
     let mut fake = Fake::new(HANGS);
     fake.site.set("drain_timeout", 1);
     let mut service = fake.listener();
@@ -62,13 +60,18 @@ fn a_job_over_the_drain_time_is_cancelled_and_answered() {
     fake.wait_for_starts(1);
     let (leader, grandchild) = (fake.pid("leader"), fake.pid("grandchild"));
     service.terminate();
-    assert_result(&connection.reply().unwrap(), CANCELLED);
+    assert_result(&connection.reply().unwrap(), &format!("http://127.0.0.1:0/{ALERT_FILE}"));
     let exit = service.wait(PATIENCE).unwrap();
     assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
     assert_dead(leader);
     assert_dead(grandchild);
     assert!(evidence(&fake.site).is_empty(), "{:?}", evidence(&fake.site));
-    assert!(exit.stderr.contains(" outcome=cancelled "), "{}", exit.stderr);
+    assert!(exit.stderr.contains(" goes on after a restart"), "{}", exit.stderr);
+
+    fake.script("echo packets > \"$output\"");
+    let again = fake.listener();
+    again.wait_for_log(|line| line.contains("job id=") && line.contains(" outcome=complete "));
+    assert_eq!(evidence(&fake.site), [ALERT_FILE]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_job_is_one_line_with_everything_in_it() {
         " peer=127.0.0.1 user=- alert=\"a 1\" name=\"Port scan\" mode=full filter=\"host 10.0.0.10\" ",
         " window=2025-02-09T11:19:59.000000000Z..2025-02-09T11:20:02.000000000Z ",
         " extractor=builtin outcome=no-match packets=0 segments=0 excluded=0 unread=0 scanned=0 in_window=0 refused=\"serverIp",
-        "filter=sideways: unknown mode\" ms=",
+        "filter=sideways: unknown mode\" reason=\"nothing is recorded at all\" ms=",
     ] {
         assert!(line.contains(part), "{part}\nin\n{line}");
     }

@@ -21,7 +21,7 @@ const HIDDEN_PREFIX: &str = ".pcapx-listener-";
 /// Hidden names that a crash can leave behind: those of this service, and those of a query of the timeline.
 const STALE_PREFIXES: [&str; 2] = [HIDDEN_PREFIX, UNFINISHED_PREFIX];
 /// Owner writes, the group – the fileserver – reads.
-const FILE_MODE: u32 = 0o640;
+pub(super) const FILE_MODE: u32 = 0o640;
 /// The same for the folder.
 const FOLDER_MODE: u32 = 0o750;
 
@@ -73,19 +73,33 @@ impl EvidenceFolder {
         self.path.join(name)
     }
 
-    /// A hidden name for the evidence called `stem`, not used before by this process.
-    pub(crate) fn hidden(&self, stem: &str) -> Hidden {
+    /// The folder itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.path
+    }
+
+    /// A hidden name for a file of the evidence called `stem`, not used before by this process.
+    pub(crate) fn hidden(&self, stem: &str, suffix: &str) -> Hidden {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{HIDDEN_PREFIX}{}-{serial}-{stem}.pcap", std::process::id());
+        let name = format!("{HIDDEN_PREFIX}{}-{serial}-{stem}{suffix}", std::process::id());
         Hidden { path: self.path.join(name) }
     }
 
     /// Gives `hidden` its final `name`, replacing an older file of that name in one step.
     pub(crate) fn publish(&self, hidden: &Hidden, name: &str) -> io::Result<()> {
-        let file = File::open(&hidden.path)?;
+        self.publish_open(&File::open(&hidden.path)?, hidden, name)
+    }
+
+    /// The same for a file that is open already.
+    pub(super) fn publish_open(&self, file: &File, hidden: &Hidden, name: &str) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         file.sync_all()?;
         fs::rename(&hidden.path, self.path.join(name))?;
+        self.sync()
+    }
+
+    /// What was renamed, linked or removed stays so over a loss of power.
+    pub(super) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
 }
@@ -170,7 +184,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = EvidenceFolder::open(root.path()).unwrap();
         fs::write(root.path().join("a.pcap"), b"old").unwrap();
-        let hidden = folder.hidden("a");
+        let hidden = folder.hidden("a", ".pcap");
         fs::write(hidden.path(), b"new").unwrap();
         folder.publish(&hidden, "a.pcap").unwrap();
         drop(hidden);
@@ -184,7 +198,7 @@ mod tests {
     fn an_unpublished_file_goes_with_its_guard() {
         let root = tempfile::tempdir().unwrap();
         let folder = EvidenceFolder::open(root.path()).unwrap();
-        let (one, other) = (folder.hidden("a"), folder.hidden("a"));
+        let (one, other) = (folder.hidden("a", ".pcap"), folder.hidden("a", ".pcap"));
         assert_ne!(one.path(), other.path());
         fs::write(one.path(), b"half").unwrap();
         drop((one, other));

@@ -1,0 +1,88 @@
+//! Manifests on the disk.
+//!
+//! A manifest is written whole under a hidden name, synced, and renamed: whoever reads it reads one state or the next. The
+//! alert in it can have two megabytes, so nobody keeps it in memory: what is rewritten takes the alert of the file before.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest};
+
+use super::EvidenceFolder;
+use super::folder::FILE_MODE;
+
+/// The largest manifest that is read: an alert of 2 MiB, each byte of it escaped, and what we tell of it.
+const LARGEST_BYTES: u64 = 16 << 20;
+
+/// What stands under a manifest's name.
+#[derive(Debug)]
+pub(crate) enum Shelved {
+    /// Nothing.
+    Nothing,
+    /// A manifest.
+    Manifest(Box<Manifest>),
+    /// Something that is none; the reason is for the log.
+    Damaged(String),
+}
+
+impl EvidenceFolder {
+    /// The manifest called `name`, with its alert.
+    pub(crate) fn manifest(&self, name: &str) -> io::Result<Shelved> {
+        let file = match File::open(self.path(&manifest_file(name))) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Shelved::Nothing),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(LARGEST_BYTES).read_to_end(&mut bytes)?;
+        Ok(match Manifest::from_json(&bytes) {
+            Ok(manifest) if manifest.name == name => Shelved::Manifest(Box::new(manifest)),
+            Ok(manifest) => Shelved::Damaged(format!("it is the manifest of {:?}", manifest.name)),
+            Err(reason) => Shelved::Damaged(reason),
+        })
+    }
+
+    /// Writes `manifest` as it is, its alert included.
+    pub(crate) fn write(&self, manifest: &Manifest) -> io::Result<()> {
+        let (hidden, name) = (self.hidden(&manifest.name, MANIFEST_SUFFIX), manifest_file(&manifest.name));
+        let mut file = File::options().write(true).create_new(true).mode(FILE_MODE).open(hidden.path())?;
+        file.write_all(&manifest.to_json())?;
+        self.publish_open(&file, &hidden, &name)
+    }
+
+    /// Writes `manifest`, which has no alert in it, with the alert that its file has.
+    pub(crate) fn rewrite(&self, manifest: &Manifest) -> io::Result<()> {
+        match self.manifest(&manifest.name)? {
+            Shelved::Manifest(before) if before.alert.is_some() => {
+                self.write(&Manifest { alert: before.alert, ..manifest.clone() })
+            }
+            Shelved::Manifest(_) | Shelved::Nothing | Shelved::Damaged(_) => self.write(manifest),
+        }
+    }
+
+    /// The names of all manifests, the newest alert last: names begin with the alert's time.
+    pub(crate) fn manifest_names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root())? {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str().filter(|name| !name.ends_with(DIGEST_SUFFIX)) else { continue };
+            if let Some(name) = name.strip_suffix(MANIFEST_SUFFIX).filter(|name| Manifest::is_name(name)) {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Length of the capture of `manifest`; `None` when there is none, or not the one that the manifest tells of.
+    pub(crate) fn capture_bytes(&self, manifest: &Manifest) -> Option<u64> {
+        let found = fs::symlink_metadata(self.path(manifest.file.as_ref()?)).ok()?;
+        (found.is_file() && manifest.bytes.is_none_or(|bytes| bytes == found.len())).then_some(found.len())
+    }
+}
+
+/// The file of the manifest called `name`.
+pub(super) fn manifest_file(name: &str) -> String {
+    format!("{name}{MANIFEST_SUFFIX}")
+}

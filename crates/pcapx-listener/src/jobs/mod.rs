@@ -1,0 +1,313 @@
+//! Jobs: from a question to evidence.
+//!
+//! ```text
+//! place ─► accept ─► manifest on the disk ─► first search ─► over? ── yes ─► complete │ no_match │ failed
+//!  │          └─ known already: its manifest    (a seat)      │                              ▲
+//!  └─ none: 429                                               no: partial, open              │
+//!                                                             └─► follow ─► over ─► last search
+//! restart: every open manifest goes on where it stands        (no seat)            (one at a time)
+//! ```
+//!
+//! What must hold:
+//!
+//! * A job is written down before it is worked on, and goes on after a restart. Its client may leave.
+//! * `max_concurrent_extractions` seats, each for one first search. An open window holds none while it waits; the searches
+//!   that complete windows run one at a time beside them, so that no alert is turned away for them.
+//! * Manifests are the only state. What is in memory is what is being done.
+//! * A capture is published before the manifest that tells of it, and replaced as a whole.
+
+mod desk;
+mod job;
+mod line;
+mod reach;
+mod recover;
+mod register;
+mod run;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pcapx_core::config::{Completion, Config};
+use pcapx_core::manifest::{Failure, Manifest};
+use tokio::sync::{Notify, Semaphore, watch};
+
+pub(crate) use desk::Place;
+use desk::{Desk, Seat};
+pub(crate) use job::Job;
+use line::JobLine;
+pub(crate) use line::{NoFilterLine, word};
+pub(crate) use reach::Reach;
+pub(crate) use register::Origin;
+
+use crate::evidence::{EvidenceFolder, Retention, RetentionRules};
+use crate::extractor::Extractor;
+use crate::question::Question;
+
+/// Searches that complete open windows at a time.
+const COMPLETIONS_AT_A_TIME: usize = 1;
+
+/// Runs jobs and knows those that are not done.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    desk: Arc<Desk>,
+    /// Jobs that are not done, by name.
+    active: Mutex<HashMap<String, Arc<Job>>>,
+    /// Held while a name is found and taken.
+    names: Mutex<()>,
+    completions: Semaphore,
+    extractor: Extractor,
+    folder: Arc<EvidenceFolder>,
+    reach: Arc<Reach>,
+    rules: Rules,
+    retention: Option<Retention>,
+    /// Something was finished; retention may have work.
+    finished: Notify,
+    stopping: watch::Sender<bool>,
+    cancelled: watch::Sender<bool>,
+}
+
+/// What the configuration wants of jobs.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    completion: Completion,
+    min_free_bytes: u64,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    /// A job that is being done.
+    Job(Arc<Job>, Held),
+    /// It has been answered before.
+    Known(Box<Manifest>),
+    /// It cannot be written down.
+    Refused(Failure),
+}
+
+/// What the answer to an accepted question has to do with a seat.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// The job has one.
+    Seat,
+    /// The job waits for one.
+    Waits,
+    /// A job that does the same has one; this place is kept for as long as its answer is waited for, so that no more clients
+    /// wait than there are places.
+    Joined(#[expect(dead_code, reason = "held until dropped")] Place),
+}
+
+impl Jobs {
+    /// Jobs as `config` wants them, none running yet.
+    pub(crate) fn new(
+        config: &Config,
+        extractor: Extractor,
+        folder: Arc<EvidenceFolder>,
+        reach: Arc<Reach>,
+    ) -> Arc<Self> {
+        let rules =
+            RetentionRules { max_age: config.retention_max_age, max_bytes: config.retention_max_bytes };
+        Arc::new(Self {
+            desk: Desk::new(config.max_concurrent_extractions.get(), config.max_queued_extractions),
+            active: Mutex::default(),
+            names: Mutex::default(),
+            completions: Semaphore::new(COMPLETIONS_AT_A_TIME),
+            extractor,
+            folder,
+            reach,
+            rules: Rules { completion: config.completion, min_free_bytes: config.min_free_bytes },
+            retention: Retention::new(rules),
+            finished: Notify::new(),
+            stopping: watch::Sender::new(false),
+            cancelled: watch::Sender::new(false),
+        })
+    }
+
+    /// A place for one more job; `None` when as many run and wait as may.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.desk.place()
+    }
+
+    /// Makes a job of `question` in `place`, or finds its answer.
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        place: Place,
+        question: Question,
+        origin: Origin,
+    ) -> Accepted {
+        let jobs = Arc::clone(self);
+        let registered = tokio::task::spawn_blocking(move || jobs.register(&question, &origin)).await;
+        // A panic has been logged where it happened.
+        let Ok(registered) = registered else { return Accepted::Refused(Failure::Failed) };
+        match registered {
+            register::Registered::Known(manifest) => Accepted::Known(manifest),
+            register::Registered::Refused(failure) => Accepted::Refused(failure),
+            register::Registered::Joined(job) => {
+                let held = if matches!(place, Place::Number(_)) { Held::Waits } else { Held::Joined(place) };
+                Accepted::Job(job, held)
+            }
+            register::Registered::New(job) => match place {
+                Place::Seat(seat) => {
+                    self.work(seat, Arc::clone(&job));
+                    Accepted::Job(job, Held::Seat)
+                }
+                Place::Number(number) => {
+                    if let Some(seat) = number.wait(Arc::clone(&job)) {
+                        self.serve(seat);
+                    }
+                    Accepted::Job(job, Held::Waits)
+                }
+            },
+        }
+    }
+
+    /// The job called `name`, when it is not done.
+    pub(crate) fn job(&self, name: &str) -> Option<Arc<Job>> {
+        self.active().get(name).cloned()
+    }
+
+    /// All jobs that are not done, in the order in which they were asked for.
+    pub(crate) fn open(&self) -> Vec<Arc<Job>> {
+        let mut jobs: Vec<_> = self.active().values().cloned().collect();
+        jobs.sort_by_key(|job| job.manifest().request.at);
+        jobs
+    }
+
+    /// The folder of all evidence.
+    pub(crate) fn folder(&self) -> &Arc<EvidenceFolder> {
+        &self.folder
+    }
+
+    /// Jobs that run and jobs that wait for a seat.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.desk.running(), self.desk.waiting())
+    }
+
+    /// From now on nothing is begun that a restart can do as well: who waits goes on waiting, on the disk.
+    pub(crate) fn stop(&self) {
+        self.desk.close();
+        self.stopping.send_replace(true);
+    }
+
+    /// Asks every running search to end, now and later; their jobs go on after a restart.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+        self.stop();
+        for job in self.active().values() {
+            job.cancel();
+        }
+    }
+
+    /// Returns once the service is stopping.
+    pub(crate) async fn stopped(&self) {
+        // An error would mean that nobody can stop it any more.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Returns once running searches are cancelled and have had a moment to end.
+    pub(crate) async fn given_up(&self) {
+        // An error would mean that nobody can cancel them any more.
+        let _ = self.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+        self.ended().await;
+    }
+
+    /// Returns once no search runs.
+    pub(crate) async fn ended(&self) {
+        self.desk.empty().await;
+        // Nobody closes the semaphore.
+        drop(self.completions.acquire().await);
+    }
+
+    /// Removes evidence by the rules of retention, each minute and when there is more of it.
+    pub(crate) async fn keep_in_bounds(self: Arc<Self>) {
+        const EVERY: Duration = Duration::from_secs(60);
+        const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+        let Some(retention) = self.retention else { return };
+        loop {
+            let folder = Arc::clone(&self.folder);
+            let work = move || retention.apply(&folder, std::time::SystemTime::now());
+            // A panic has been logged where it happened.
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
+                log::warn!("output_dir: old evidence cannot be removed: {error}");
+            }
+            tokio::time::sleep(AT_MOST_EVERY).await;
+            // Neither way of being woken is an error.
+            drop(tokio::time::timeout(EVERY, self.finished.notified()).await);
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<String, Arc<Job>>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The job is done.
+    fn forget(&self, job: &Arc<Job>) {
+        self.active().retain(|_, known| !Arc::ptr_eq(known, job));
+        self.finished.notify_one();
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use pcapx_core::manifest::{Format, Requested, SCHEMA, Span, State, Timings, Versions};
+    use pcapx_core::time::Timestamp;
+
+    use super::*;
+
+    /// A manifest called `name`, of a job that has just been accepted.
+    pub(crate) fn manifest(name: &str) -> Manifest {
+        let at = Timestamp::from_secs(1_739_100_000);
+        Manifest {
+            schema: SCHEMA.to_owned(),
+            name: name.to_owned(),
+            state: State::Queued,
+            open: true,
+            reason: None,
+            failure: None,
+            file: None,
+            packets: None,
+            bytes: None,
+            sha256: None,
+            limit: None,
+            directions: None,
+            filter: "host 10.0.0.1".to_owned(),
+            mode: None,
+            client: Vec::new(),
+            asked: Span { from: at, to: at },
+            covered: Vec::new(),
+            gaps: Vec::new(),
+            searched_up_to: None,
+            recording: None,
+            capture_drops: None,
+            search: None,
+            segments: Vec::new(),
+            unreadable: Vec::new(),
+            about: None,
+            alert: None,
+            refused: Vec::new(),
+            request: Requested {
+                id: "0-1".to_owned(),
+                at,
+                peer: "127.0.0.1".to_owned(),
+                user: "-".to_owned(),
+            },
+            extractor: "builtin".to_owned(),
+            format: Format::Pcap,
+            timings: Timings::default(),
+            updated: at,
+            finished: None,
+            versions: Versions::default(),
+            question: name.to_owned(),
+            subject: name.to_owned(),
+        }
+    }
+
+    /// A job called `name`.
+    pub(crate) fn job(name: &str) -> Arc<Job> {
+        Job::new(manifest(name))
+    }
+}

@@ -1,0 +1,265 @@
+//! The work on a job: a first search on a seat, and a last one when an open window is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcapx_core::config::Completion;
+use pcapx_core::filter;
+use pcapx_core::manifest::{Failure, Manifest, State};
+use pcapx_core::time::Timestamp;
+
+use super::register::failure_of;
+use super::{Job, JobLine, Jobs, Reach, Seat};
+use crate::extractor::{Cut, CutError, Haul};
+
+/// Why an answer is cut off at the present.
+const NOT_OVER: &str = "the window was not over, and completion is \"now\"";
+
+impl Jobs {
+    /// Runs `job` on `seat`, and then those that wait.
+    pub(super) fn work(self: &Arc<Self>, seat: Seat, job: Arc<Job>) {
+        let jobs = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut turn = Some((seat, job));
+            while let Some((seat, job)) = turn {
+                let (own, its) = (Arc::clone(&jobs), Arc::clone(&job));
+                // A task of its own: a panic ends this job and not the worker. It has been logged where it happened.
+                let found = match tokio::spawn(async move { own.first_search(&its).await }).await {
+                    Ok(found) => found,
+                    Err(_) => Some(jobs.failed(&job, Failure::Failed, "an internal error").await),
+                };
+                // Whoever reads the answer finds the seat free.
+                turn = seat.next();
+                if let Some(manifest) = found {
+                    jobs.settle(&job, manifest);
+                }
+            }
+        });
+    }
+
+    /// Runs those that wait on `seat`.
+    pub(super) fn serve(self: &Arc<Self>, seat: Seat) {
+        if let Some((seat, job)) = seat.next() {
+            self.work(seat, job);
+        }
+    }
+
+    /// Searches, and writes down what was found; `None` when there is nothing new to tell.
+    async fn first_search(self: &Arc<Self>, job: &Arc<Job>) -> Option<Manifest> {
+        let _hold = job.searching().await;
+        let manifest = job.manifest();
+        if !manifest.open {
+            return None;
+        }
+        let begun = Timestamp::now();
+        let reach = self.look(begun).await;
+        let is_over = Reach::is_over(manifest.asked.to, begun, reach);
+        let found = self.search(job, &manifest, None, reach).await;
+        let mut manifest = Manifest::clone(&manifest);
+        manifest.timings.waited_ms = millis(manifest.request.at, begun);
+        let error = match found {
+            Ok(haul) => {
+                let is_cut = haul.limit.is_some();
+                haul.tell(&mut manifest);
+                manifest.searched_up_to = reach.map(|reach| reach.min(manifest.asked.to));
+                let stays_open = !is_over && !is_cut && self.rules.completion == Completion::Follow;
+                conclude(&mut manifest, stays_open);
+                if !is_over && !stays_open && manifest.state == State::Complete {
+                    (manifest.state, manifest.reason) = (State::Partial, Some(NOT_OVER.to_owned()));
+                }
+                None
+            }
+            // It is written down, and the next start does it.
+            Err(CutError::Cancelled) if self.is_cancelled() => {
+                log::info!("job name={} goes on after a restart", manifest.name);
+                return None;
+            }
+            Err(error) => {
+                fail(&mut manifest, self.extractor.failure_of(&error), None);
+                Some(error)
+            }
+        };
+        Some(self.write_down(manifest, error.as_ref(), begun).await)
+    }
+
+    /// Shows what was found to whoever waits, and does what follows from it.
+    fn settle(self: &Arc<Self>, job: &Arc<Job>, manifest: Manifest) {
+        let stays_open = manifest.open;
+        if !stays_open {
+            // Whoever reads the answer and asks again makes a new job.
+            self.forget(job);
+        }
+        job.show(manifest);
+        if stays_open {
+            self.follow(Arc::clone(job));
+        }
+    }
+
+    /// Waits for the end of the job's window, and completes it then.
+    pub(super) fn follow(self: &Arc<Self>, job: Arc<Job>) {
+        let jobs = Arc::clone(self);
+        tokio::spawn(async move {
+            let end = job.manifest().asked.to;
+            let mut cancelled = job.cancelled();
+            tokio::select! {
+                biased;
+                () = jobs.stopped() => return,
+                () = cancelled.requested() => {
+                    if !jobs.is_cancelled() {
+                        jobs.close(&job).await;
+                    }
+                    return;
+                }
+                () = jobs.reach.over(end) => {}
+            }
+            let _turn = tokio::select! {
+                biased;
+                () = jobs.stopped() => return,
+                turn = jobs.completions.acquire() => turn,
+            };
+            let (own, its) = (Arc::clone(&jobs), Arc::clone(&job));
+            let found = match tokio::spawn(async move { own.last_search(&its).await }).await {
+                Ok(found) => found,
+                Err(_) => Some(jobs.failed(&job, Failure::Failed, "an internal error").await),
+            };
+            if let Some(manifest) = found {
+                jobs.settle(&job, manifest);
+            }
+        });
+    }
+
+    async fn last_search(self: &Arc<Self>, job: &Arc<Job>) -> Option<Manifest> {
+        let _hold = job.searching().await;
+        let manifest = job.manifest();
+        let begun = Timestamp::now();
+        // What the file has up to here is all there is of that time.
+        let from = manifest.searched_up_to.filter(|_| self.folder.capture_bytes(&manifest).is_some());
+        let reach = self.look(begun).await;
+        let found = self.search(job, &manifest, from, reach).await;
+        let mut manifest = Manifest::clone(&manifest);
+        let error = match found {
+            Ok(haul) => {
+                haul.tell(&mut manifest);
+                manifest.searched_up_to = Some(manifest.asked.to);
+                conclude(&mut manifest, false);
+                None
+            }
+            Err(CutError::Cancelled) if self.is_cancelled() => return None,
+            Err(error) => {
+                let failure = self.extractor.failure_of(&error);
+                fail(&mut manifest, failure, Some("the window's end could not be added"));
+                Some(error)
+            }
+        };
+        Some(self.write_down(manifest, error.as_ref(), begun).await)
+    }
+
+    /// Ends `job`: at once when nothing is done for it just now.
+    pub(crate) async fn end(self: &Arc<Self>, job: &Arc<Job>) {
+        job.cancel();
+        // One that waits for a seat hears of it only when it gets one; nobody has to wait that long.
+        if job.manifest().state == State::Queued
+            && let Some(_hold) = job.try_hold()
+        {
+            self.fail(job, Failure::Cancelled, "cancelled before it was begun").await;
+        }
+    }
+
+    /// Ends an open job with what it has.
+    async fn close(self: &Arc<Self>, job: &Arc<Job>) {
+        self.fail(job, Failure::Cancelled, "cancelled before the window was over").await;
+    }
+
+    /// Ends a job that can be done no better.
+    async fn fail(self: &Arc<Self>, job: &Arc<Job>, failure: Failure, reason: &str) {
+        let manifest = self.failed(job, failure, reason).await;
+        self.settle(job, manifest);
+    }
+
+    /// Writes down that a job can be done no better.
+    async fn failed(self: &Arc<Self>, job: &Arc<Job>, failure: Failure, reason: &str) -> Manifest {
+        let mut manifest = Manifest::clone(&job.manifest());
+        fail(&mut manifest, failure, Some(reason));
+        self.write_down(manifest, None, Timestamp::now()).await
+    }
+
+    async fn search(
+        self: &Arc<Self>,
+        job: &Arc<Job>,
+        manifest: &Arc<Manifest>,
+        from: Option<Timestamp>,
+        reach: Option<Timestamp>,
+    ) -> Result<Haul, CutError> {
+        if !self.folder.has_room(self.rules.min_free_bytes) {
+            return Err(CutError::NoSpace("less than min_free_bytes is left".to_owned()));
+        }
+        let filter = filter::parse(&manifest.filter).map_err(|error| CutError::Failed(error.to_string()))?;
+        let window = manifest.window().map_err(|error| CutError::Failed(error.to_string()))?;
+        let cut = Cut { manifest: Arc::clone(manifest), filter, window, from, reach };
+        self.extractor.cut(&cut, job.cancelled()).await
+    }
+
+    async fn look(&self, now: Timestamp) -> Option<Timestamp> {
+        let reach = Arc::clone(&self.reach);
+        // A panic has been logged where it happened.
+        tokio::task::spawn_blocking(move || reach.look(now)).await.unwrap_or(None)
+    }
+
+    /// Writes the manifest, and logs the line of the job.
+    async fn write_down(
+        self: &Arc<Self>,
+        mut manifest: Manifest,
+        error: Option<&CutError>,
+        begun: Timestamp,
+    ) -> Manifest {
+        let now = Timestamp::now();
+        manifest.updated = now;
+        manifest.finished = (!manifest.open).then_some(now);
+        let took = since(begun, now);
+        let (folder, written) = (Arc::clone(&self.folder), manifest.clone());
+        // A panic has been logged where it happened.
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || folder.rewrite(&written)).await {
+            log::error!("job name={}: its manifest cannot be written: {error}", manifest.name);
+            if manifest.failure.is_none() && manifest.file.is_none() {
+                manifest.failure = Some(failure_of(&error));
+            }
+        }
+        JobLine::new(&manifest, error, took).log();
+        manifest
+    }
+}
+
+/// The state that follows from what was found.
+fn conclude(manifest: &mut Manifest, stays_open: bool) {
+    manifest.open = stays_open;
+    let has_packets = manifest.file.is_some();
+    manifest.state = match (stays_open || manifest.limit.is_some(), has_packets) {
+        (true, _) => State::Partial,
+        (false, true) => State::Complete,
+        (false, false) => State::NoMatch,
+    };
+    if manifest.state == State::Complete {
+        manifest.reason = None;
+    }
+}
+
+/// A job that failed keeps what it has.
+fn fail(manifest: &mut Manifest, failure: Failure, reason: Option<&str>) {
+    manifest.open = false;
+    manifest.failure = Some(failure);
+    let sentence = failure.sentence();
+    manifest.reason = Some(match reason {
+        Some(reason) => format!("{reason}: {sentence}"),
+        None => sentence.to_owned(),
+    });
+    manifest.state = if manifest.file.is_some() { State::Partial } else { State::Failed };
+}
+
+fn millis(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(since(from, to).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time between two instants; none when the clock was set back.
+fn since(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::from_nanos(u64::try_from(to.as_nanos().saturating_sub(from.as_nanos())).unwrap_or(0))
+}
