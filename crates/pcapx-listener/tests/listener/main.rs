@@ -3,6 +3,7 @@
 mod capture;
 mod external;
 mod fake;
+mod follow;
 mod gates;
 mod indexing;
 mod load;

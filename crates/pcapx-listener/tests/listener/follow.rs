@@ -1,0 +1,204 @@
+//! Windows that reach into the future: what is there at once, all of it later, under one link.
+
+use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::time::Duration;
+
+use pcapx_core::manifest::{Manifest, State};
+use pcapx_core::time::Timestamp;
+use pcapx_testkit::capture::{Packet, Pcap};
+use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
+use pcapx_testkit::process::{PATIENCE, Service, Signal, Site, poll};
+use serde_json::json;
+
+use crate::{assert_result, evidence, listener, post};
+
+/// The flow of the alert: a packet every 250 ms.
+const EVERY: Duration = Duration::from_millis(250);
+const NAME: &str = "follow";
+
+/// A recording that goes on: the test decides what has been written, and up to when.
+struct Recording {
+    site: Site,
+    /// The alert's time.
+    at: Timestamp,
+    segments: u32,
+}
+
+impl Recording {
+    fn new() -> Self {
+        // Captures tell microseconds.
+        let at = Timestamp::from_nanos(Timestamp::now().as_nanos() / 1000 * 1000);
+        Self { site: Site::new(), at, segments: 0 }
+    }
+
+    /// The instant `millis` after the alert.
+    fn instant(&self, millis: i64) -> Timestamp {
+        Timestamp::from_nanos(self.at.as_nanos() + millis * 1_000_000)
+    }
+
+    /// Records the flow between two instants, the second not included, as a segment of its own.
+    fn record(&mut self, from: i64, to: i64) {
+        let step = i64::try_from(EVERY.as_millis()).unwrap();
+        let frame = |number: i64| {
+            let data = number.to_be_bytes();
+            let tcp = Tcp::new(40_000, 443).payload(&data);
+            Ethernet::new().carry(&Ipv4::new([10, 0, 0, 10], [10, 0, 0, 20]).carry(&tcp))
+        };
+        let packets: Vec<_> = (from / step..to / step)
+            .map(|number| Packet::new(self.instant(number * step), frame(number)))
+            .collect();
+        self.segments += 1;
+        let file = self.site.timeline_dir().join(format!("{}.pcap", self.segments));
+        Pcap::new().write(&file, &packets);
+    }
+
+    /// The recorder tells that all packets before an instant can be found.
+    fn reach(&self, millis: i64) {
+        let now = Timestamp::now().as_nanos();
+        let status = json!({
+            "program": "test", "process": 1, "started_at_ns": now, "written_at_ns": now, "running": true,
+            "searchable_up_to_ns": self.instant(millis).as_nanos(),
+        });
+        let folder = self.site.timeline_dir();
+        fs::write(folder.join("new"), status.to_string()).unwrap();
+        fs::rename(folder.join("new"), folder.join(".pcapx-recorder.json")).unwrap();
+    }
+
+    fn alert(&self) -> String {
+        let at = self.at.as_nanos();
+        // Nanoseconds are told by magnitude.
+        format!(r#"{{"id": "{NAME}", "clientIp": "10.0.0.10", "serverIp": "10.0.0.20", "time": {at}}}"#)
+    }
+
+    fn stem(&self) -> String {
+        let local = pcapx_core::local::LocalZone::named("UTC").unwrap();
+        format!("{}_{NAME}", local.compact(self.at))
+    }
+
+    fn link(&self) -> String {
+        format!("http://127.0.0.1:0/{}.pcap", self.stem())
+    }
+
+    fn manifest(&self) -> Manifest {
+        let path = self.site.output_dir().join(format!("{}.json", self.stem()));
+        Manifest::from_json(&fs::read(path).unwrap()).unwrap()
+    }
+
+    fn capture(&self) -> Vec<u8> {
+        fs::read(self.site.output_dir().join(format!("{}.pcap", self.stem()))).unwrap()
+    }
+
+    /// The manifest once its job has ended; the recorder goes on telling that it reaches that far.
+    fn ended(&self, reach: i64) -> Manifest {
+        let ended = poll(PATIENCE, || {
+            self.reach(reach);
+            let manifest = self.manifest();
+            (!manifest.open).then_some(manifest)
+        });
+        ended.unwrap_or_else(|| panic!("it stays open: {:?}", self.manifest()))
+    }
+}
+
+/// What a full extraction of the window gives later.
+fn asked_anew(recording: &Recording, service: &Service, target: &str) -> Vec<u8> {
+    let alert = recording.alert().replace(NAME, "anew");
+    let text = post(service.address(), target, &alert).text();
+    let file = text.rsplit('/').next().unwrap();
+    fs::read(recording.site.output_dir().join(file)).unwrap()
+}
+
+#[test]
+fn an_open_window_is_completed_under_the_same_link() {
+    let mut recording = Recording::new();
+    recording.record(-10_000, 0);
+    recording.reach(0);
+    let service = listener(&recording.site);
+    let target = "/extract?before=5&after=2";
+    assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
+    let (first, manifest) = (recording.capture(), recording.manifest());
+    assert_eq!((manifest.state, manifest.open, manifest.packets), (State::Partial, true, Some(20)));
+    assert_eq!(manifest.searched_up_to, Some(recording.at));
+    // The same question joins the job that is under way.
+    assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
+
+    // A download that has begun keeps what it began with.
+    let mut download =
+        File::open(recording.site.output_dir().join(format!("{}.pcap", recording.stem()))).unwrap();
+    recording.record(0, 4_000);
+    let manifest = recording.ended(3_000);
+    assert_eq!((manifest.state, manifest.packets, manifest.reason), (State::Complete, Some(29), None));
+    assert!(manifest.finished.is_some() && manifest.timings.searches == 2, "{:?}", manifest.timings);
+    let mut downloaded = Vec::new();
+    download.read_to_end(&mut downloaded).unwrap();
+    assert!(downloaded == first && recording.capture()[..first.len()] == first[..]);
+    assert_eq!(manifest.bytes, Some(recording.capture().len() as u64));
+
+    assert!(recording.capture() == asked_anew(&recording, &service, target));
+    assert!(evidence(&recording.site).iter().all(|name| !name.starts_with('.')));
+}
+
+#[test]
+fn a_window_of_which_nothing_is_there_yet_is_answered_with_its_link() {
+    let mut recording = Recording::new();
+    recording.record(-10_000, -9_000);
+    recording.reach(0);
+    let service = listener(&recording.site);
+    assert_result(&post(service.address(), "/?before=1&after=1", &recording.alert()), &recording.link());
+    let manifest = recording.manifest();
+    assert_eq!((manifest.state, manifest.open, manifest.packets), (State::Partial, true, Some(0)));
+    assert!(evidence(&recording.site).is_empty());
+    recording.record(0, 2_000);
+    let manifest = recording.ended(1_500);
+    assert_eq!((manifest.state, manifest.packets), (State::Complete, Some(5)));
+}
+
+#[test]
+fn a_window_in_which_nothing_comes_ends_without_a_match() {
+    let recording = Recording::new();
+    recording.reach(0);
+    let service = listener(&recording.site);
+    assert_result(&post(service.address(), "/?before=1&after=1", &recording.alert()), &recording.link());
+    let manifest = recording.ended(1_500);
+    assert_eq!((manifest.state, manifest.file), (State::NoMatch, None));
+    assert_eq!(manifest.reason.as_deref(), Some("nothing is recorded at all"));
+}
+
+#[test]
+fn now_is_answered_with_what_is_there_and_left_at_that() {
+    let mut recording = Recording::new();
+    recording.site.set("completion", "now");
+    recording.record(-1_000, 0);
+    recording.reach(0);
+    let service = listener(&recording.site);
+    assert_result(&post(service.address(), "/?before=5&after=60", &recording.alert()), &recording.link());
+    let manifest = recording.manifest();
+    assert_eq!((manifest.state, manifest.open, manifest.packets), (State::Partial, false, Some(4)));
+    assert_eq!(manifest.reason.as_deref(), Some("the window was not over, and completion is \"now\""));
+
+    // Asked again, it is answered with what is there then.
+    recording.record(0, 1_000);
+    recording.reach(1_000);
+    assert_result(&post(service.address(), "/?before=5&after=60", &recording.alert()), &recording.link());
+    assert_eq!(recording.manifest().packets, Some(8));
+}
+
+#[test]
+fn an_open_window_outlives_the_listener() {
+    let mut recording = Recording::new();
+    recording.record(-1_000, 0);
+    recording.reach(0);
+    for signal in [Signal::KILL, Signal::TERM] {
+        let mut service = listener(&recording.site);
+        assert_result(&post(service.address(), "/?before=5&after=2", &recording.alert()), &recording.link());
+        assert_eq!(recording.manifest().packets, Some(4));
+        service.signal(signal);
+        assert!(service.wait(PATIENCE).is_some());
+    }
+    recording.record(0, 4_000);
+    let service = listener(&recording.site);
+    let manifest = recording.ended(3_000);
+    assert_eq!((manifest.state, manifest.packets), (State::Complete, Some(13)));
+    assert!(recording.capture() == asked_anew(&recording, &service, "/?before=5&after=2"));
+}
