@@ -8,7 +8,7 @@
 //! BPF text (-f) ──────────────────┼──► filter::parse ─────────────┘
 //!                                 └──► window::Window (nanoseconds, UTC)
 //!
-//! manifest::Manifest: what the listener leaves beside a capture file, and the file server reads
+//! manifest::Manifest, digest::Digest: what the listener leaves beside a capture file, and the file server reads
 //! ```
 //!
 //! The crate reads one configuration file and touches nothing else: no network, no threads, no async.
@@ -19,6 +19,7 @@
 
 pub mod alert;
 pub mod config;
+pub mod digest;
 pub mod filter;
 pub mod local;
 pub mod manifest;
