@@ -5,19 +5,29 @@
 //!                                          signals end it: the last segment is sealed
 //! ```
 //!
-//! Exit codes: 0 ended as asked, 1 recording failed, 2 the options are wrong, 3 an interface or a file cannot be recorded
-//! from: it is not there, there is no right to it, or it is gone and cannot be opened again.
+//! Exit codes:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | ended as asked |
+//! | 1 | recording failed in another way than the following |
+//! | 2 | the options are wrong |
+//! | 3 | an interface or a file cannot be recorded from: it is not there, there is no right to it, or it is gone and cannot be opened again |
+//! | 4 | the disk cannot be recorded to: it is read-only, fails, is gone, or there is no right to a folder |
+//! | 5 | another recorder has the folder |
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pcapx_recorder::options::{self, Asked, Settings};
-use pcapx_recorder::service;
+use pcapx_recorder::service::{self, Cause};
 
 const RECORDING_FAILED: u8 = 1;
 const OPTIONS_WRONG: u8 = 2;
 const SOURCE_FAILED: u8 = 3;
+const STORAGE_FAILED: u8 = 4;
+const IN_USE: u8 = 5;
 
 fn main() -> ExitCode {
     match options::read(std::env::args_os().skip(1)) {
@@ -54,7 +64,14 @@ fn record(settings: &Settings) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
-            if error.is_source() { SOURCE_FAILED.into() } else { RECORDING_FAILED.into() }
+            let code = match error.cause() {
+                Cause::Options => OPTIONS_WRONG,
+                Cause::Source => SOURCE_FAILED,
+                Cause::Storage => STORAGE_FAILED,
+                Cause::InUse => IN_USE,
+                Cause::Other => RECORDING_FAILED,
+            };
+            code.into()
         }
     }
 }

@@ -66,10 +66,31 @@ impl From<StorageError> for ServiceError {
     }
 }
 
+/// What kind of cause an error has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// What was asked for cannot be.
+    Options,
+    /// An interface or a file that packets were to come from.
+    Source,
+    /// The disk, or a folder on it.
+    Storage,
+    /// Another recorder has the folder.
+    InUse,
+    /// Anything else.
+    Other,
+}
+
 impl ServiceError {
-    /// Whether the cause is an interface or a file that packets were to come from.
-    pub fn is_source(&self) -> bool {
-        matches!(self, Self::Record(RecordError::Source(_)))
+    /// What kind of cause it has.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Record(RecordError::Source(_)) => Cause::Source,
+            Self::Record(RecordError::Storage(StorageError::InUse { .. })) => Cause::InUse,
+            Self::Record(RecordError::Storage(StorageError::LimitTooSmall { .. })) => Cause::Options,
+            Self::Record(RecordError::Storage(_)) => Cause::Storage,
+            _ => Cause::Other,
+        }
     }
 }
 
@@ -140,7 +161,8 @@ fn follow<S: PacketSource>(
     stop: &Arc<AtomicBool>,
 ) -> Result<(), ServiceError> {
     let Place { dump, timeline } = place;
-    let _lock = FolderLock::take(dump)?;
+    let folders = std::iter::once(dump).chain(timeline.iter().filter(|timeline| *timeline != dump));
+    let _locks = folders.map(|folder| FolderLock::take(folder)).collect::<Result<Vec<_>, _>>()?;
     let layout = Layout::new(
         dump.clone(),
         timeline.clone(),

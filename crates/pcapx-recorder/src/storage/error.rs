@@ -69,12 +69,14 @@ pub enum StorageError {
 impl StorageError {
     /// Whether removing something would help.
     pub(crate) fn is_disk_full(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
         match self {
-            Self::Segment { source, .. } | Self::Folder { source, .. } => {
-                matches!(source.kind(), StorageFull | QuotaExceeded)
-            }
+            Self::Segment { source, .. } | Self::Folder { source, .. } => is_disk_full(source),
             _ => false,
         }
     }
+}
+
+/// Whether removing something would help.
+pub(super) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

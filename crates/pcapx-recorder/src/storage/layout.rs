@@ -117,8 +117,12 @@ impl Layout {
             };
             let link = self.timeline_folder(time).map(|folder| folder.join(format!("{name}.pcap")));
             let paths = SegmentPaths { index: IndexPlace::beside().to_write(&sealed), open, sealed, link };
-            if let Some(link) = paths.link.as_ref().filter(|_| !self.is_one_tree()) {
-                self.link(&with_suffix(link, ".tmp"), &paths.open)?;
+            if let Some(link) = paths.link.as_ref().filter(|_| !self.is_one_tree())
+                && let Err(error) = self.link(&with_suffix(link, ".tmp"), &paths.open)
+            {
+                // Nothing is left behind; who tries again finds the name free.
+                self.discard(&paths).map_err(|source| StorageError::Segment { path: paths.open, source })?;
+                return Err(error);
             }
             if let Some((_, segments)) = &mut self.folder {
                 *segments += 1;
@@ -136,29 +140,37 @@ impl Layout {
         self.timeline.as_ref().is_none_or(|timeline| self.dump.starts_with(timeline))
     }
 
-    /// Gives the segment its name and its links.
+    /// Gives the segment its name.
     pub(super) fn publish(&self, paths: &SegmentPaths) -> Result<(), StorageError> {
         let failed = |source| StorageError::Segment { path: paths.sealed.clone(), source };
+        if let Some(link) = paths.link.as_ref().filter(|_| !self.is_one_tree()) {
+            // Whoever reads the timeline now finds the segment by one link before it has its name, and by the other after;
+            // what cannot be made is made with the other links.
+            let _ = self.link(link, &paths.sealed);
+        }
         fs::rename(&paths.open, &paths.sealed).map_err(failed)?;
-        sync_folder(&paths.sealed).map_err(failed)?;
+        if let Some(link) = &paths.link {
+            // Only where the two trees differ there was one.
+            let _ = fs::remove_file(with_suffix(link, ".tmp"));
+        }
+        sync_folder(&paths.sealed).map_err(failed)
+    }
+
+    /// Gives a segment that has its name its links.
+    pub(super) fn link_up(&self, paths: &SegmentPaths) -> Result<(), StorageError> {
         let Some(link) = &paths.link else { return Ok(()) };
-        self.link(link, &paths.sealed)?;
-        self.link(&with_suffix(&paths.sealed, ".timeline"), link)?;
-        // Only where the two trees differ there was one.
-        let _ = fs::remove_file(with_suffix(link, ".tmp"));
-        Ok(())
+        if !link.exists() {
+            self.link(link, &paths.sealed)?;
+        }
+        self.link(&with_suffix(&paths.sealed, ".timeline"), link)
     }
 
     /// Makes the links of a sealed segment where there are none that lead anywhere. Answers whether it had to.
     pub(super) fn mend(&self, sealed: &Path) -> Result<bool, StorageError> {
         let back = with_suffix(sealed, ".timeline");
-        let Some(link) = self.paths_of(sealed).and_then(|paths| paths.link) else { return Ok(false) };
-        if back.exists() {
-            return Ok(false);
-        }
-        self.link(&link, sealed)?;
-        self.link(&back, &link)?;
-        Ok(true)
+        let is_wanting = |paths: &SegmentPaths| paths.link.is_some() && !back.exists() && sealed.exists();
+        let paths = self.paths_of(sealed).filter(is_wanting);
+        paths.map_or(Ok(false), |paths| self.link_up(&paths).map(|()| true))
     }
 
     /// Removes a segment with all that belongs to it: links first, so that none leads nowhere.

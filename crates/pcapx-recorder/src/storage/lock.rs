@@ -1,7 +1,7 @@
 //! One recorder for a folder.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -22,14 +22,10 @@ impl FolderLock {
     pub fn take(folder: &Path) -> Result<Self, StorageError> {
         let path = folder.join(LOCK_NAME);
         let failed = |source| StorageError::Folder { path: PathBuf::from(&path), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(LOCK_MODE)
-            .open(&path)
-            .map_err(failed)?;
+        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(LOCK_MODE).open(&path);
+        drop(made.map_err(failed)?);
+        // Open to be read only: a disk that is to be remounted so must not be in use for writing.
+        let file = File::open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::Error(e)) => return Err(failed(e)),
@@ -41,8 +37,8 @@ impl FolderLock {
                 return Err(StorageError::InUse { folder: folder.to_owned(), process: process.to_owned() });
             }
         }
-        file.set_len(0).map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        // On a full disk nobody is told.
+        let _ = fs::write(&path, format!("{}\n", std::process::id()));
         Ok(Self { _file: file })
     }
 }

@@ -76,8 +76,8 @@ pub(crate) enum Message {
 
 /// Who makes room on the disk before a segment is written, and when it is full.
 pub trait MakeRoom: Send {
-    /// Makes room for `bytes` more within the limit, as far as there is something to remove.
-    fn make_room(&mut self, bytes: u64) -> Result<(), StorageError>;
+    /// Makes room for another segment within the limit, as far as there is something to remove.
+    fn make_room(&mut self) -> Result<(), StorageError>;
     /// Removes what is beyond the limit now, since others write to the volume, too.
     fn keep_limit(&mut self) -> Result<(), StorageError>;
     /// The disk is full although the limit is kept: makes what room can be made. `false` when there is nothing left to

@@ -17,7 +17,7 @@ pub(super) struct OpenSegment {
     pub(super) paths: SegmentPaths,
     pub(super) statistics: SegmentStatistics,
     file: SegmentFile,
-    index: Option<IndexWriter>,
+    index: Index,
     records: Records,
     /// Records that the file does not have to their ends yet, less than a block: where they end, and their times.
     unwritten: Vec<(u64, Timestamp)>,
@@ -30,11 +30,33 @@ pub(super) struct Finished {
     pub(super) file: SegmentFile,
     /// Where the last record ends.
     pub(super) len: u64,
-    pub(super) index: Option<IndexWriter>,
+    pub(super) index: Index,
     pub(super) paths: SegmentPaths,
     pub(super) statistics: SegmentStatistics,
     /// Between which instants it is the recording, where that is known.
     pub(super) recorded: Option<Window>,
+}
+
+/// The index of a segment that is being written.
+pub(super) enum Index {
+    /// None is asked for.
+    NotWanted,
+    Open(Box<IndexWriter>),
+    /// It could not be written; another is made of the finished segment.
+    Refused,
+}
+
+impl Index {
+    /// Begins an index.
+    pub(super) fn begin(paths: &SegmentPaths) -> Self {
+        match IndexWriter::create(&paths.index) {
+            Ok(writer) => Self::Open(Box::new(writer)),
+            Err(error) => {
+                log::debug!("{:?} gets its index later: {error}", paths.sealed);
+                Self::Refused
+            }
+        }
+    }
 }
 
 /// Finds the records in the chunks of a segment, one chunk after another.
@@ -46,12 +68,7 @@ pub(super) struct Records {
 }
 
 impl OpenSegment {
-    pub(super) fn new(
-        file: SegmentFile,
-        index: Option<IndexWriter>,
-        paths: SegmentPaths,
-        form: RecordForm,
-    ) -> Self {
+    pub(super) fn new(file: SegmentFile, index: Index, paths: SegmentPaths, form: RecordForm) -> Self {
         Self {
             paths,
             statistics: SegmentStatistics::default(),
@@ -85,7 +102,10 @@ impl OpenSegment {
         };
         self.unwritten.retain(|&(end, time)| !keep(end, time));
         let link = self.records.form.link_type;
-        let mut index = self.index.as_mut().and_then(IndexWriter::builder);
+        let mut index = match &mut self.index {
+            Index::Open(writer) => writer.builder(),
+            Index::NotWanted | Index::Refused => None,
+        };
         let mut refused = None;
         for (start, header, data) in self.records.of(chunk) {
             let end = start + (RECORD_HEADER_BYTES + data.len()) as u64;
@@ -105,8 +125,8 @@ impl OpenSegment {
         }
         self.records.pass(chunk);
         if let Some(error) = refused {
-            log::warn!("{:?} gets no index: {error}", self.paths.sealed);
-            self.index = None;
+            log::debug!("{:?} gets its index later: {error}", self.paths.sealed);
+            self.index = Index::Refused;
         }
         latest
     }
@@ -135,9 +155,13 @@ impl OpenSegment {
         if self.statistics.packets == 0 {
             return (Err(self.paths), lost);
         }
-        // The index knows of packets that the file will not have: whoever searches the segment makes another.
+        // The index knows of packets that the file will not have.
+        let index = match self.index {
+            Index::NotWanted => Index::NotWanted,
+            Index::Open(_) | Index::Refused => Index::Refused,
+        };
         let Self { paths, statistics, file, whole, .. } = self;
-        (Ok(Finished { file, len: whole, index: None, paths, statistics, recorded: None }), lost)
+        (Ok(Finished { file, len: whole, index, paths, statistics, recorded: None }), lost)
     }
 }
 

@@ -81,8 +81,15 @@ pub fn recover(layout: &Layout, is_indexed: bool) -> Result<Recovered, StorageEr
     for open in &found.torn {
         recover_one(layout, open, is_indexed, &mut recovered)?;
     }
-    for sealed in found.sealed.iter().filter(|sealed| sealed.starts_with(&layout.dump)) {
-        recovered.mended += u64::from(layout.mend(sealed)?);
+    let published = recovered.segments.clone();
+    let sealed = found.sealed.iter().filter(|sealed| sealed.starts_with(&layout.dump));
+    for sealed in sealed.chain(&published) {
+        match layout.mend(sealed) {
+            Ok(is_mended) => recovered.mended += u64::from(is_mended),
+            // Room is made later, and links are made at the next start.
+            Err(error) if error.is_disk_full() => log::warn!("{sealed:?} has no link: {error}"),
+            Err(error) => return Err(error),
+        }
     }
     for (index, segment) in &found.indexes {
         tidy_index(index, segment, is_indexed, &mut recovered);

@@ -31,7 +31,11 @@ use crate::options::DiskLimit;
 const STAT_BLOCK_BYTES: u64 = 512;
 /// How long the volume may take to show what was removed: file systems free blocks later, and whoever reads a file keeps
 /// its. Until then it looks as if others had them, and more would be removed than is needed.
-const SHOWN_AFTER: Duration = Duration::from_secs(5);
+const SHOWN_AFTER: Duration = Duration::from_secs(2);
+/// Of a segment's bytes, its index takes this part: more than usual, less than at worst.
+const INDEX_PART: u64 = 64;
+/// How often it is told that others fill the disk.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// The segments of a dump folder, the oldest first.
 #[derive(Debug)]
 pub struct Retention {
@@ -43,11 +47,13 @@ pub struct Retention {
     kept_bytes: u64,
     /// Segments that are being written or sealed.
     under_way: Vec<Kept>,
-    /// Bytes that a segment takes at most.
+    /// Bytes that a segment takes with its index.
     segment: u64,
     /// Bytes of segments that could not be removed.
     stuck_bytes: u64,
     others: Others,
+    /// When it was told last that the disk is full before the limit is.
+    told: Option<Instant>,
     counters: Arc<Counters>,
 }
 
@@ -84,9 +90,10 @@ impl Retention {
             kept_bytes: kept.iter().map(|kept| kept.bytes).sum(),
             kept: kept.into(),
             under_way: Vec::new(),
-            segment,
+            segment: segment.saturating_add(segment / INDEX_PART),
             stuck_bytes: 0,
             others: Others::default(),
+            told: None,
             counters,
         };
         retention.tell();
@@ -157,8 +164,8 @@ impl Retention {
 }
 
 impl MakeRoom for Retention {
-    fn make_room(&mut self, bytes: u64) -> Result<(), StorageError> {
-        self.make_room_for(bytes)
+    fn make_room(&mut self) -> Result<(), StorageError> {
+        self.make_room_for(self.segment)
     }
 
     fn keep_limit(&mut self) -> Result<(), StorageError> {
@@ -166,12 +173,17 @@ impl MakeRoom for Retention {
     }
 
     fn disk_is_full(&mut self) -> Result<bool, StorageError> {
-        let has_removed = self.remove_oldest()?;
-        if has_removed {
-            self.tell();
-            log::warn!("the disk is full before the limit is: the oldest segment was removed");
+        if !self.remove_oldest()? {
+            return Ok(false);
         }
-        Ok(has_removed)
+        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            log::warn!("the disk is full before the limit is: others fill it, and the oldest segments go");
+            self.told = Some(Instant::now());
+        }
+        // It is plain that others have what they seem to have.
+        self.others = Others::default();
+        self.keep_limit()?;
+        Ok(true)
     }
 
     fn begun(&mut self, paths: &SegmentPaths, first: Timestamp) {

@@ -1,21 +1,36 @@
 //! Seals segments: onto the disk, under their names, with their indexes.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use pcapx_timeline::index::{Identity, Sealed};
+use pcapx_timeline::control::CancelToken;
+use pcapx_timeline::index::{Identity, IndexError, IndexPlace, Sealed, index_segment};
 
-use super::open_segment::Finished;
+use super::error::is_disk_full;
+use super::open_segment::{Finished, Index};
 use super::{Layout, SegmentPaths, StorageError};
 use crate::counters::Counters;
+
+/// After this time without a segment to be sealed, indexes are made that there was no room for.
+const INDEX_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// What has become of a segment.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) paths: SegmentPaths,
+    /// Whether its links are still to be made: the disk was full.
+    pub(super) is_unlinked: bool,
+}
 
 /// The thread that seals, one segment after another.
 #[derive(Debug)]
 pub(super) struct Sealer {
     work: Option<SyncSender<Finished>>,
-    done: Receiver<SegmentPaths>,
+    done: Receiver<Done>,
     thread: Option<JoinHandle<Result<(), StorageError>>>,
 }
 
@@ -23,19 +38,8 @@ impl Sealer {
     pub(super) fn start(layout: Layout, most: usize, counters: Arc<Counters>) -> Result<Self, StorageError> {
         let (work, segments) = sync_channel::<Finished>(most);
         let (tell, done) = channel();
-        let seal = move || {
-            for segment in segments {
-                let (paths, packets) = (segment.paths.clone(), segment.statistics.packets);
-                if segment.seal(&layout)? {
-                    Counters::add(&counters.segments_sealed, 1);
-                } else {
-                    Counters::add(&counters.recorder_drops, packets);
-                }
-                // The storage may be at its end; it hears of no more segments then.
-                let _ = tell.send(paths);
-            }
-            Ok(())
-        };
+        let mut desk = Desk { layout, counters, tell, unindexed: Vec::new() };
+        let seal = move || desk.follow(&segments);
         let thread =
             thread::Builder::new().name("pcapx-seal".into()).spawn(seal).map_err(StorageError::Thread)?;
         Ok(Self { work: Some(work), done, thread: Some(thread) })
@@ -51,7 +55,7 @@ impl Sealer {
     }
 
     /// Segments that were sealed since the last question.
-    pub(super) fn sealed(&self) -> Vec<SegmentPaths> {
+    pub(super) fn sealed(&self) -> Vec<Done> {
         self.done.try_iter().collect()
     }
 
@@ -66,9 +70,72 @@ impl Sealer {
     }
 }
 
+/// The thread's side.
+struct Desk {
+    layout: Layout,
+    counters: Arc<Counters>,
+    tell: Sender<Done>,
+    /// Segments for whose indexes there was no room.
+    unindexed: Vec<PathBuf>,
+}
+
+impl Desk {
+    fn follow(&mut self, segments: &Receiver<Finished>) -> Result<(), StorageError> {
+        loop {
+            match segments.recv_timeout(INDEX_AGAIN_AFTER) {
+                Ok(segment) => self.seal(segment)?,
+                Err(RecvTimeoutError::Timeout) => self.index(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.index();
+        Ok(())
+    }
+
+    fn seal(&mut self, segment: Finished) -> Result<(), StorageError> {
+        let (paths, packets) = (segment.paths.clone(), segment.statistics.packets);
+        let (links, index) = if let Some(made) = segment.seal(&self.layout)? {
+            Counters::add(&self.counters.segments_sealed, 1);
+            made
+        } else {
+            Counters::add(&self.counters.recorder_drops, packets);
+            (Made::Yes, Made::Yes)
+        };
+        if index == Made::NoRoom {
+            self.unindexed.push(paths.sealed.clone());
+        }
+        // The storage may be at its end; it hears of no more segments then.
+        let _ = self.tell.send(Done { paths, is_unlinked: links == Made::NoRoom });
+        Ok(())
+    }
+
+    /// Makes the indexes that a full disk had no room for, while there is nothing to seal.
+    fn index(&mut self) {
+        while let Some(path) = self.unindexed.pop() {
+            match index_segment(&path, &IndexPlace::beside(), &CancelToken::new(), |_| ()) {
+                Ok(_) => {}
+                Err(IndexError::Io(error)) if is_disk_full(&error) => {
+                    self.unindexed.push(path);
+                    return;
+                }
+                // It may be gone by now.
+                Err(error) => log::debug!("{path:?} gets no index: {error}"),
+            }
+        }
+    }
+}
+
+/// Whether something was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Yes,
+    /// The disk is full.
+    NoRoom,
+}
+
 impl Finished {
-    /// Answers whether the segment is there: somebody may have removed it.
-    fn seal(self, layout: &Layout) -> Result<bool, StorageError> {
+    /// Answers whether links and index were made, or `None` when the segment is not there: somebody has removed it.
+    fn seal(self, layout: &Layout) -> Result<Option<(Made, Made)>, StorageError> {
         let Self { file, len, index, paths, statistics, recorded } = self;
         let failed = |source| StorageError::Segment { path: paths.open.clone(), source };
         let file = file.seal(len).map_err(failed)?;
@@ -77,10 +144,15 @@ impl Finished {
             Err(StorageError::Segment { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 layout.check()?;
                 log::error!("{:?} was removed before it had its name: {statistics}", paths.open);
-                return Ok(false);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         }
+        let links = match layout.link_up(&paths) {
+            Ok(()) => Made::Yes,
+            Err(error) if error.is_disk_full() => Made::NoRoom,
+            Err(error) => return Err(error),
+        };
         let segment = Identity::of(&file.metadata().map_err(failed)?);
         let sealed = Sealed {
             segment,
@@ -90,11 +162,20 @@ impl Finished {
             recorder_drops: Some(statistics.recorder_drops),
             recorded,
         };
-        // A segment without an index is searched as a whole, and indexed later by whoever searches it.
-        if let Some(Err(error)) = index.map(|index| index.publish(&sealed)) {
-            log::warn!("{:?} gets no index: {error}", paths.sealed);
-        }
+        let index = match index {
+            Index::NotWanted => Made::Yes,
+            Index::Refused => Made::NoRoom,
+            Index::Open(index) => match index.publish(&sealed) {
+                Ok(_) => Made::Yes,
+                Err(IndexError::Io(error)) if is_disk_full(&error) => Made::NoRoom,
+                Err(error) => {
+                    // It is searched as a whole, and indexed later by whoever searches it.
+                    log::warn!("{:?} gets no index: {error}", paths.sealed);
+                    Made::Yes
+                }
+            },
+        };
         log::debug!("sealed {:?}: {statistics}", paths.sealed);
-        Ok(true)
+        Ok(Some((links, index)))
     }
 }

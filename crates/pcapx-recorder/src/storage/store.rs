@@ -14,11 +14,10 @@ use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
-use pcapx_timeline::index::IndexWriter;
 
-use super::open_segment::{OpenSegment, Records};
-use super::sealer::Sealer;
-use super::{MakeRoom, Message, StorageError, StoragePlan};
+use super::open_segment::{Index, OpenSegment, Records};
+use super::sealer::{Done, Sealer};
+use super::{MakeRoom, Message, SegmentPaths, StorageError, StoragePlan};
 use crate::bursts::Bursts;
 use crate::chunk::{Chunk, Returns};
 use crate::counters::{Counters, OUT_OF_ORDER};
@@ -38,6 +37,8 @@ pub(super) struct Store<R> {
     sealer: Sealer,
     state: State,
     bursts: Bursts,
+    /// Segments whose links are still to be made.
+    unlinked: Vec<SegmentPaths>,
     /// Packets that were dropped while no segment was open; the next one tells of them.
     dropped_between: u64,
     /// Whether it was told that there is no room, and not yet that there is again.
@@ -71,6 +72,7 @@ impl<R: MakeRoom> Store<R> {
             sealer,
             state: State::Idle,
             bursts: Bursts::default(),
+            unlinked: Vec::new(),
             dropped_between: 0,
             is_short: false,
             looked: Instant::now(),
@@ -83,7 +85,8 @@ impl<R: MakeRoom> Store<R> {
         // What is written to its end is sealed whatever happened behind it.
         let sealed = self.sealer.finish();
         self.hear_of_sealed();
-        written.and(sealed)
+        let linked = self.link_up();
+        written.and(sealed).and(linked)
     }
 
     fn follow(&mut self, messages: &Receiver<Message>) -> Result<(), StorageError> {
@@ -107,7 +110,8 @@ impl<R: MakeRoom> Store<R> {
 
     fn begin(&mut self, first: Timestamp, form: RecordForm) -> Result<(), StorageError> {
         self.hear_of_sealed();
-        self.room.make_room(self.plan.reserve)?;
+        self.plan.layout.check()?;
+        self.room.make_room()?;
         let mut attempts = 0;
         let (file, paths) = loop {
             match self.plan.layout.create(first, self.plan.reserve) {
@@ -122,11 +126,7 @@ impl<R: MakeRoom> Store<R> {
                 }
             }
         };
-        let index = self.plan.is_indexed.then(|| IndexWriter::create(&paths.index)).transpose();
-        let index = index.unwrap_or_else(|error| {
-            log::warn!("{:?} gets no index: {error}", paths.sealed);
-            None
-        });
+        let index = if self.plan.is_indexed { Index::begin(&paths) } else { Index::NotWanted };
         self.room.begun(&paths, first);
         Counters::add(&self.counters.segments_begun, 1);
         let mut segment = OpenSegment::new(file, index, paths, form);
@@ -219,21 +219,21 @@ impl<R: MakeRoom> Store<R> {
     /// Keeps the limit while others write to the volume, too, and looks after the open segment.
     fn look_around(&mut self) -> Result<(), StorageError> {
         self.hear_of_sealed();
+        self.plan.layout.check()?;
         self.room.keep_limit()?;
+        self.link_up()?;
         match &self.state {
             State::Open(segment) if !segment.is_in_place() => self.lose(),
-            State::Dropping(_) => {
-                // It fails again, or there is room now.
-                self.returns.refuse_segment();
-                Ok(())
-            }
-            State::Idle | State::Open(_) => self.plan.layout.check(),
+            // It fails again, or there is room now.
+            State::Dropping(_) => self.returns.refuse_segment(),
+            State::Idle | State::Open(_) => {}
         }
+        Ok(())
     }
 
     /// Somebody has removed the open segment.
-    fn lose(&mut self) -> Result<(), StorageError> {
-        let State::Open(segment) = std::mem::replace(&mut self.state, State::Idle) else { return Ok(()) };
+    fn lose(&mut self) {
+        let State::Open(segment) = std::mem::replace(&mut self.state, State::Idle) else { return };
         let (records, packets) = (segment.records(), segment.statistics.packets);
         log::error!(
             "{:?} was removed while it was written; its {packets} packets are lost",
@@ -243,15 +243,31 @@ impl<R: MakeRoom> Store<R> {
         self.dropped_between += segment.statistics.recorder_drops;
         self.count_dropped(packets);
         self.state = State::Dropping(records);
-        self.plan.layout.check()?;
         self.returns.refuse_segment();
-        Ok(())
     }
 
     fn hear_of_sealed(&mut self) {
-        for paths in self.sealer.sealed() {
+        for Done { paths, is_unlinked } in self.sealer.sealed() {
             self.room.sealed(&paths);
+            if is_unlinked {
+                self.unlinked.push(paths);
+            }
         }
+    }
+
+    /// Makes the links that a full disk had no room for.
+    fn link_up(&mut self) -> Result<(), StorageError> {
+        while let Some(paths) = self.unlinked.pop() {
+            match self.plan.layout.mend(&paths.sealed) {
+                Ok(_) => {}
+                Err(error) if error.is_disk_full() => {
+                    self.unlinked.push(paths);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn count_dropped(&mut self, packets: u64) {
