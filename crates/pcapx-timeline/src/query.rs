@@ -1,6 +1,6 @@
 //! A query: which packets, how many at most, and where to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -26,6 +26,9 @@ pub struct Query<'c> {
     pub(crate) indexes: Option<IndexPlace>,
     pub(crate) complete_up_to: Option<Timestamp>,
     pub(crate) is_hashed: bool,
+    /// The part of the window that is searched.
+    pub(crate) searched: Window,
+    pub(crate) previous: Option<PathBuf>,
 }
 
 /// Where an answer ends although more would match. `None` is no limit.
@@ -51,6 +54,8 @@ impl<'c> Query<'c> {
             indexes: Some(IndexPlace::beside()),
             complete_up_to: None,
             is_hashed: false,
+            searched: window,
+            previous: None,
         }
     }
 
@@ -110,6 +115,38 @@ impl<'c> Query<'c> {
     pub fn hash(mut self, is_hashed: bool) -> Self {
         self.is_hashed = is_hashed;
         self
+    }
+
+    /// Goes on with an answer to the same question: of the file `previous` the packets before `from` are taken over, and
+    /// only what is left of the window is searched.
+    ///
+    /// When the previous answer was made, every packet before `from` had to be there to be found; then the new file is what
+    /// it would be if all of the window was searched. [`Counts`](crate::extract::Counts) tell of the whole file what was
+    /// matched, and how many packets were taken over. An answer that was ended by a limit is complete as it is, and not to
+    /// be gone on with.
+    ///
+    /// All of the window is searched where the previous file is gone, damaged, or of a form that is not written here, and
+    /// where it is a pcap file and a packet of another kind follows. The new file may stand where the previous one stands.
+    #[must_use]
+    pub fn continue_from(mut self, previous: &Path, from: Timestamp) -> Self {
+        self = self.continue_empty(from);
+        self.previous = Some(previous.to_owned());
+        self
+    }
+
+    /// Goes on with an answer that had no packets, and so no file: only what is left of the window from `from` on is
+    /// searched. The coverage is that of all of the window.
+    #[must_use]
+    pub fn continue_empty(mut self, from: Timestamp) -> Self {
+        let from = from.clamp(self.window.start(), self.window.end());
+        self.searched = Window::new(from, self.window.end()).unwrap_or(self.window);
+        self.previous = None;
+        self
+    }
+
+    /// The same, with nothing taken over.
+    pub(crate) fn anew(&self) -> Self {
+        Self { searched: self.window, previous: None, ..self.clone() }
     }
 
     /// Writes the packets, in the order of their time stamps, to a new capture file.

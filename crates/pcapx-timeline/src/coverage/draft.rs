@@ -31,13 +31,15 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Draft<'c> {
     inside: Vec<Inside<'c>>,
+    /// More of them, whose names and times of writing only are known.
+    named: Vec<&'c Segment>,
     ends: Ends<'c>,
     /// Files that cannot be read, and were written to last before the window began.
     harmless: Vec<PathBuf>,
 }
 
 /// A segment that can have packets of the window.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Inside<'c> {
     segment: &'c Segment,
     learned: Learned,
@@ -70,8 +72,8 @@ impl<'c> Draft<'c> {
         let Span::Packets { first, last } = learned.span else { return };
         let recorded = Recorded::of(learned, first, last);
         if window.overlaps(recorded.from, recorded.to) {
-            // The link was quiet in the window.
-            return self.inside(segment, *learned, true);
+            // The link was quiet in the window, or what is in the window was searched before.
+            return self.inside(segment, *learned, learned.packets.is_some());
         }
         let ends = &mut self.ends;
         ends.oldest = least(ends.oldest, Some(first));
@@ -82,8 +84,11 @@ impl<'c> Draft<'c> {
         ends.beside(recorded, segment, window);
     }
 
-    /// A segment of which name and time of writing tell that it has no packets of the window.
+    /// A segment of which name and time of writing tell that nothing has to be read of it.
     pub(crate) fn outside_by_name(&mut self, segment: &'c Segment, window: Window) {
+        if !probe::is_outside_by_name(segment, window) {
+            return self.named.push(segment);
+        }
         let ends = &mut self.ends;
         ends.named_oldest = earlier(ends.named_oldest, Some(segment));
         ends.named_newest = later(ends.named_newest, Some(segment));
@@ -104,6 +109,7 @@ impl<'c> Draft<'c> {
     /// Adds what another thread has found.
     pub(crate) fn add(&mut self, other: Self) {
         self.inside.extend(other.inside);
+        self.named.extend(other.named);
         self.harmless.extend(other.harmless);
         let (ends, other) = (&mut self.ends, other.ends);
         ends.oldest = least(ends.oldest, other.oldest);
@@ -117,8 +123,8 @@ impl<'c> Draft<'c> {
     }
 
     /// The coverage of the window of `query`, which has `seen` what it has read and met `warnings`.
-    pub(crate) fn finish(self, query: &Query<'_>, seen: &[Seen], warnings: &[Warning]) -> Coverage {
-        let Self { inside, ends, harmless } = self;
+    pub(crate) fn finish(&self, query: &Query<'_>, seen: &[Seen], warnings: &[Warning]) -> Coverage {
+        let Self { inside, named, ends, harmless } = self;
         let window = query.window;
         let mut all = Gathered {
             query,
@@ -127,9 +133,12 @@ impl<'c> Draft<'c> {
             newest: ends.newest,
         };
         let seen: HashMap<_, _> = seen.iter().map(|seen| (seen.file_id, *seen)).collect();
-        for inside in inside {
+        for &inside in inside {
             let seen = seen.get(&inside.segment.file_id).copied();
             all.add(inside, seen);
+        }
+        for &segment in named {
+            all.ask(Some(segment));
         }
         all.ask(ends.named_oldest.filter(|named| is_older(named, all.oldest)));
         all.ask(ends.named_newest.filter(|named| is_newer(named, all.newest)));

@@ -153,15 +153,15 @@ impl<'c> Candidates<'c> {
     }
 
     fn look_at(&mut self, segment: &'c Segment, query: &Query<'c>, matcher: Option<&Matcher>) {
-        let window = query.window;
+        let window = query.searched;
         if let Some(learned) = segment.learned().filter(|learned| !learned.span.may_overlap(window)) {
             self.counts.segments_skipped += 1;
-            self.coverage.outside(segment, learned, window);
+            self.coverage.outside(segment, learned, query.window);
             return;
         }
         if probe::is_outside_by_name(segment, window) {
             self.counts.segments_skipped += 1;
-            self.coverage.outside_by_name(segment, window);
+            self.coverage.outside_by_name(segment, query.window);
             return;
         }
         match self.index(segment, query, matcher) {
@@ -184,14 +184,14 @@ impl<'c> Candidates<'c> {
                     }
                     _ => {
                         self.counts.segments_skipped += 1;
-                        self.coverage.outside(segment, &learned, window);
+                        self.coverage.outside(segment, &learned, query.window);
                     }
                 }
             }
             // The recorder has created the file and not written to it yet.
             Err(SegmentError::TooShort { .. }) if segment.is_open => self.counts.segments_skipped += 1,
             Err(e) => {
-                self.coverage.unreadable(segment, window);
+                self.coverage.unreadable(segment, query.window);
                 self.warnings.push(Warning::of_error(segment.path.clone(), &e));
             }
         }
@@ -211,14 +211,14 @@ impl<'c> Candidates<'c> {
         let summary = index.summary();
         let learned = Learned::of(summary);
         segment.learn(learned);
-        if !learned.span.may_overlap(query.window) {
+        if !learned.span.may_overlap(query.searched) {
             self.counts.segments_skipped += 1;
             self.counts.index_bytes_read += index.bytes_read();
             self.coverage.outside(segment, &learned, query.window);
             return Ok(());
         }
         let filter = query.filter.as_ref().zip(matcher);
-        let plan = index.plan(filter, query.window)?;
+        let plan = index.plan(filter, query.searched)?;
         self.coverage.inside(segment, learned, true);
         self.counts.index_bytes_read += index.bytes_read();
         self.counts.blocks += plan.blocks;

@@ -35,12 +35,10 @@ pub(super) enum Encoding {
     Pcapng(Mutex<Interfaces>),
 }
 
-/// The interfaces of a pcapng file, in the order of their numbers.
+/// The interfaces that scans have met, in the order in which they have met them.
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     numbers: HashMap<(usize, Interface), u32>,
-    blocks: Vec<Vec<u8>>,
-    /// As written: without offset, microseconds or nanoseconds.
     written: Vec<Interface>,
 }
 
@@ -60,33 +58,25 @@ impl Encoding {
         matches!(self, Self::Pcapng(_))
     }
 
-    /// The number of an interface of the catalog's root `root`; new ones get the next one. A pcap file has one.
+    /// A number for an interface of the catalog's root `root`; new ones get the next one. A pcap file has one.
     pub(super) fn interface_number(&self, root: usize, interface: &Interface, snaplen: Option<u32>) -> u32 {
         let Self::Pcapng(interfaces) = self else { return 0 };
         let mut interfaces = interfaces.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = interfaces.blocks.len() as u32;
+        let next = interfaces.written.len() as u32;
         let key = (root, interface.clone());
         if let Some(&number) = interfaces.numbers.get(&key) {
             return number;
         }
-        interfaces.blocks.push(interface_block(interface, snaplen));
+        interfaces.written.push(as_written(interface, snaplen));
         interfaces.numbers.insert(key, next);
-        let resolution = if Kind::of(interface).is_nanos { Resolution::NANOS } else { Resolution::MICROS };
-        interfaces.written.push(Interface { resolution, offset_secs: 0, ..interface.clone() });
         next
     }
 
-    /// The interfaces as a reader of the file finds them.
-    pub(super) fn interfaces(&self) -> Vec<Interface> {
-        let Self::Pcapng(interfaces) = self else { return Vec::new() };
-        interfaces.lock().unwrap_or_else(PoisonError::into_inner).written.clone()
-    }
-
-    /// The interface blocks from number `from` on.
-    pub(super) fn interface_blocks(&self, from: usize) -> Vec<Vec<u8>> {
-        let Self::Pcapng(interfaces) = self else { return Vec::new() };
+    /// The interface that got this number, as a reader of the file finds it.
+    pub(super) fn interface(&self, number: u32) -> Option<Interface> {
+        let Self::Pcapng(interfaces) = self else { return None };
         let interfaces = interfaces.lock().unwrap_or_else(PoisonError::into_inner);
-        interfaces.blocks.get(from..).unwrap_or_default().to_vec()
+        interfaces.written.get(number as usize).cloned()
     }
 
     /// Appends the record of `packet`, of which the first `captured` bytes are kept.
@@ -159,18 +149,33 @@ pub(super) fn section_block() -> Vec<u8> {
     out
 }
 
-fn interface_block(interface: &Interface, snaplen: Option<u32>) -> Vec<u8> {
+/// What a reader of the output finds: no offset, microseconds or nanoseconds, the snaplen that was cut to.
+fn as_written(interface: &Interface, snaplen: Option<u32>) -> Interface {
     let own = Some(interface.snaplen).filter(|&n| n > 0);
-    let snaplen = own.into_iter().chain(snaplen).min().unwrap_or(0);
+    Interface {
+        snaplen: own.into_iter().chain(snaplen).min().unwrap_or(0),
+        resolution: if Kind::of(interface).is_nanos { Resolution::NANOS } else { Resolution::MICROS },
+        offset_secs: 0,
+        // As many bytes as an option can have, up to the last whole character.
+        name: interface.name.as_ref().map(|name| {
+            let mut ends = (0..=name.len().min(usize::from(u16::MAX))).rev();
+            ends.find_map(|end| name.get(..end)).unwrap_or_default().to_owned()
+        }),
+        ..*interface
+    }
+}
+
+/// What tells an interface.
+pub(super) fn interface_block(written: &Interface) -> Vec<u8> {
     let mut out = Vec::new();
     block(&mut out, pcapng_block::INTERFACE, |out| {
-        out.extend_from_slice(&interface.link_type.0.to_le_bytes());
+        out.extend_from_slice(&written.link_type.0.to_le_bytes());
         out.extend_from_slice(&0_u16.to_le_bytes());
-        out.extend_from_slice(&snaplen.to_le_bytes());
-        if let Some(name) = &interface.name {
-            option(out, 2, name.as_bytes().get(..usize::from(u16::MAX)).unwrap_or(name.as_bytes()));
+        out.extend_from_slice(&written.snaplen.to_le_bytes());
+        if let Some(name) = &written.name {
+            option(out, 2, name.as_bytes());
         }
-        option(out, 9, &[if Kind::of(interface).is_nanos { 9 } else { 6 }]);
+        option(out, 9, &[if Kind::of(written).is_nanos { 9 } else { 6 }]);
         option(out, 0, &[]);
     });
     out

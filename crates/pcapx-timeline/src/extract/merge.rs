@@ -55,7 +55,7 @@ pub(super) fn run(
     extraction.limit_hit = output.limit_hit();
     extraction.steps.search = begun.elapsed();
     let begun = Instant::now();
-    let published = output.publish(encoding, &query.cancel)?;
+    let published = output.publish(&query.cancel)?;
     extraction.steps.publish = begun.elapsed();
     extraction.counts.bytes_written = published.as_ref().map_or(0, |p| p.bytes);
     extraction.sha256 = published.as_ref().and_then(|p| p.sha256);
@@ -229,7 +229,7 @@ impl Merge<'_, '_, '_> {
                 Some(bound) => rest.partition_point(|e| (e.time, first.rank) < bound),
             };
             let until = first.position + n;
-            if !self.output.append(&first.batch, first.position..until, self.crew.shared.encoding)? {
+            if !self.output.append(&mut first.batch, first.position..until, self.crew.shared.encoding)? {
                 return Ok(self.output);
             }
             first.position = until;

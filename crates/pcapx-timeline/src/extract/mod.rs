@@ -10,6 +10,10 @@
 //! merged where the segments meet. What still comes late – segments that overlap by the dozen, a clock that was set
 //! back – starts a new *run* in the hidden file; a file of more than one run is merged once more before it is published.
 //!
+//! **Going on.** An answer whose window was not over when it was made is gone on with: what stays of its file is copied, and
+//! only the rest of the window is searched. The same packets make the same file, whichever way it came about and however
+//! many threads were at work.
+//!
 //! **Memory** does not depend on the size of segments or answer: a bounded number of segments is read at a time, each
 //! with one read buffer and a queue of two batches.
 //!
@@ -22,9 +26,11 @@ mod checksum;
 mod encode;
 mod error;
 mod merge;
+mod numbering;
 mod output;
 pub(crate) mod parts;
 mod piece;
+mod previous;
 mod read_ahead;
 mod resort;
 mod scan;
@@ -38,11 +44,12 @@ use crate::coverage::{Coverage, EmptyReason, Seen};
 use crate::matcher::Matcher;
 use crate::query::Query;
 use crate::warning::Warning;
-pub(crate) use candidates::Candidate;
+pub(crate) use candidates::{Candidate, Candidates};
 use encode::Encoding;
 pub use error::ExtractError;
 pub use output::UNFINISHED_PREFIX;
 pub use parts::{Part, PartedExtraction};
+use previous::{Form, Previous};
 
 /// Matched bytes that a scan hands on at once.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -114,6 +121,8 @@ pub struct Counts {
     pub packets_in_window: u64,
     /// Packets in the answer.
     pub packets_matched: u64,
+    /// Those of them that were taken over from a [previous answer](Query::continue_from).
+    pub packets_taken_over: u64,
     /// Bytes read from segments.
     pub bytes_read: u64,
     /// Bytes read from indexes.
@@ -134,6 +143,7 @@ impl Counts {
         self.packets_scanned += other.packets_scanned;
         self.packets_in_window += other.packets_in_window;
         self.packets_matched += other.packets_matched;
+        self.packets_taken_over += other.packets_taken_over;
         self.bytes_read += other.bytes_read;
         self.index_bytes_read += other.index_bytes_read;
         self.bytes_written += other.bytes_written;
@@ -164,32 +174,82 @@ struct Account {
 }
 
 pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractError> {
-    let begun = Instant::now();
-    let matcher = query.filter.as_ref().map(Matcher::new);
-    let candidates = candidates::find(query, matcher.as_ref())?;
-    let mut account = Account::default();
-    account.extraction.steps.plan = begun.elapsed();
-    // Who names a pcapng file gets one; otherwise pcap is tried first.
-    let is_pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
-    for encoding in [(!is_pcapng).then(Encoding::pcap), Some(Encoding::pcapng())].into_iter().flatten() {
-        // An attempt that ended early has left warnings and counts of its own.
-        account.extraction.warnings.clone_from(&candidates.warnings);
-        account.extraction.counts = candidates.counts;
-        account.seen.clear();
-        let output = output::Output::begin(path, &encoding, query)?;
-        match merge::run(query, &candidates.list, matcher.as_ref(), &encoding, output, &mut account) {
-            Err(ExtractError::KindsDiffer) => query.progress.rewind(),
-            Err(e) => return Err(e),
-            Ok(output) => {
-                let Account { mut extraction, seen } = account;
-                extraction.output = output;
-                extraction.coverage = candidates.coverage.finish(query, &seen, &extraction.warnings);
-                return Ok(extraction);
+    let Some(previous) = &query.previous else { return Search::new(query)?.write_to(path) };
+    let Some(previous) = Previous::open(query, previous, query.searched.start())? else {
+        return run(&query.anew(), path);
+    };
+    let search = Search::new(query)?;
+    if previous.packets == 0 {
+        return search.write_to(path);
+    }
+    let encoding = match &previous.form {
+        Form::Pcap(..) => Encoding::pcap(),
+        Form::Pcapng(_) => Encoding::pcapng(),
+    };
+    match search.attempt(path, &encoding, Some(&previous)) {
+        Err(ExtractError::KindsDiffer) => {
+            query.progress.rewind();
+            run(&query.anew(), path)
+        }
+        other => other,
+    }
+}
+
+/// A query that knows what it has to read.
+struct Search<'q> {
+    query: &'q Query<'q>,
+    matcher: Option<Matcher>,
+    candidates: Candidates<'q>,
+    planned: Duration,
+}
+
+impl<'q> Search<'q> {
+    fn new(query: &'q Query<'q>) -> Result<Self, ExtractError> {
+        let begun = Instant::now();
+        let matcher = query.filter.as_ref().map(Matcher::new);
+        let candidates = candidates::find(query, matcher.as_ref())?;
+        Ok(Self { query, matcher, candidates, planned: begun.elapsed() })
+    }
+
+    fn write_to(&self, path: &Path) -> Result<Extraction, ExtractError> {
+        // Who names a pcapng file gets one; otherwise pcap is tried first.
+        if path.extension().is_none_or(|extension| extension != "pcapng") {
+            match self.attempt(path, &Encoding::pcap(), None) {
+                Err(ExtractError::KindsDiffer) => self.query.progress.rewind(),
+                other => return other,
             }
         }
+        self.attempt(path, &Encoding::pcapng(), None)
     }
-    // A pcapng file takes every kind.
-    Err(ExtractError::KindsDiffer)
+
+    /// Writes a file of one format, which takes packets of other kinds or does not.
+    fn attempt(
+        &self,
+        path: &Path,
+        encoding: &Encoding,
+        previous: Option<&Previous>,
+    ) -> Result<Extraction, ExtractError> {
+        let Self { query, matcher, candidates, planned } = self;
+        let mut extraction = Extraction {
+            warnings: candidates.warnings.clone(),
+            counts: candidates.counts,
+            ..Extraction::default()
+        };
+        extraction.steps.plan = *planned;
+        let mut output = output::Output::begin(path, encoding, query)?;
+        if let Some(previous) = previous {
+            output.take_over(previous, &query.cancel)?;
+            extraction.counts.packets_taken_over = previous.packets;
+        }
+        // What is full takes nothing more.
+        let list = if output.limit_hit().is_none() { &candidates.list[..] } else { &[] };
+        let mut account = Account { extraction, seen: Vec::new() };
+        let output = merge::run(query, list, matcher.as_ref(), encoding, output, &mut account)?;
+        let Account { mut extraction, seen } = account;
+        extraction.output = output;
+        extraction.coverage = candidates.coverage.finish(query, &seen, &extraction.warnings);
+        Ok(extraction)
+    }
 }
 
 /// The segments that a query has to read, found out without reading them.

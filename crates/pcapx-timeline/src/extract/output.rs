@@ -11,10 +11,13 @@ use tempfile::NamedTempFile;
 use super::batch::Batch;
 use super::checksum::{Checksum, Sum};
 use super::encode::{Encoding, Kind, pcap_header, section_block};
+use super::numbering::{NUMBER_AT, Numbering};
+use super::previous::{Form, Previous};
 use super::write_behind::WriteBehind;
 use super::{ExtractError, LimitHit, resort};
 use crate::control::CancelToken;
 use crate::query::{Limits, Query};
+use crate::segment::Interface;
 use pcapx_core::time::Timestamp;
 
 /// Hidden files of unfinished output begin with this, whoever left them behind.
@@ -35,8 +38,10 @@ pub(super) struct Output {
     kind: Option<(Kind, u32)>,
     /// The snaplen that was written at its beginning.
     head_snaplen: u32,
-    /// Interface blocks written to a pcapng file.
-    interfaces: usize,
+    /// The interfaces of a pcapng file.
+    numbering: Numbering,
+    /// Where an interface was told for the record that comes next.
+    told: Option<u64>,
     /// Where each run of ascending times begins.
     runs: Vec<u64>,
     latest: Timestamp,
@@ -66,7 +71,8 @@ impl Output {
             packets: 0,
             kind: None,
             head_snaplen: 0,
-            interfaces: 0,
+            numbering: Numbering::default(),
+            told: None,
             runs: Vec::new(),
             latest: Timestamp::MAX,
             limit_hit: None,
@@ -75,23 +81,93 @@ impl Output {
         })
     }
 
+    /// Begins the file with what stays of a previous answer.
+    pub(super) fn take_over(
+        &mut self,
+        previous: &Previous,
+        cancel: &CancelToken,
+    ) -> Result<(), ExtractError> {
+        match &previous.form {
+            Form::Pcap(kind, snaplen) => self.pcap_head(*kind, *snaplen)?,
+            Form::Pcapng(interfaces) => {
+                self.write(&section_block())?;
+                self.numbering = Numbering::going_on(interfaces);
+            }
+        }
+        self.runs.push(self.len);
+        let copied = previous.copy(self.file.as_file_mut(), &self.path, cancel)?;
+        self.written(copied);
+        self.packets = previous.packets;
+        self.latest = previous.latest;
+        self.limit_hit = previous.limit_hit;
+        Ok(())
+    }
+
     /// Appends entries of a batch. Returns whether there is room for more.
     pub(super) fn append(
         &mut self,
-        batch: &Batch,
+        batch: &mut Batch,
         entries: Range<usize>,
         encoding: &Encoding,
     ) -> Result<bool, ExtractError> {
-        let before = self.len;
-        self.head(batch, encoding)?;
+        if !encoding.is_pcapng() {
+            self.kind(batch)?;
+            return self.append_as_is(batch, entries);
+        }
+        if self.len == 0 {
+            self.write(&section_block())?;
+        }
+        let mut from = entries.start;
+        for n in entries.clone() {
+            let at = batch.entries[n].start as usize + NUMBER_AT;
+            let Some(&own) = batch.bytes.get(at..).and_then(|bytes| bytes.first_chunk()) else { continue };
+            let own = u32::from_le_bytes(own);
+            let number = if let Some(number) = self.numbering.number(own) {
+                number
+            } else {
+                if !self.append_as_is(batch, from..n)? {
+                    return Ok(false);
+                }
+                from = n;
+                let Some(interface) = encoding.interface(own) else { continue };
+                let Some(number) = self.tell(own, interface, batch, n)? else { return Ok(false) };
+                number
+            };
+            batch.bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+        }
+        self.append_as_is(batch, from..entries.end)
+    }
+
+    /// Tells the interface of entry `n`, if the entry still fits behind that. Its number, if so.
+    fn tell(
+        &mut self,
+        own: u32,
+        interface: Interface,
+        batch: &Batch,
+        n: usize,
+    ) -> Result<Option<u32>, ExtractError> {
+        let begun = self.len;
+        let (number, block) = self.numbering.assign(own, interface);
+        self.len += block.len() as u64;
+        let fits = !self.within_limits(batch, n..n + 1).is_empty();
+        self.len = begun;
+        if fits {
+            self.write(&block)?;
+            self.told = self.told.or(Some(begun));
+        }
+        Ok(fits.then_some(number))
+    }
+
+    /// Appends entries that stand in the batch as in the file.
+    fn append_as_is(&mut self, batch: &Batch, entries: Range<usize>) -> Result<bool, ExtractError> {
         let entries = self.within_limits(batch, entries);
         let (Some(first), Some(last)) = (batch.entries.get(entries.start), entries.clone().last()) else {
             return Ok(self.limit_hit.is_none());
         };
         let last = batch.entries[last];
+        let begun = self.told.take().unwrap_or(self.len);
         if self.runs.is_empty() || first.time < self.latest {
-            // Interface blocks in front of a record belong to its run; the first run begins behind the file's head.
-            self.runs.push(if self.runs.is_empty() { self.len } else { before });
+            self.runs.push(begun);
         }
         self.latest = last.time;
         self.packets += entries.len() as u64;
@@ -124,24 +200,10 @@ impl Output {
         entries.start..end
     }
 
-    /// Writes what has to stand in front of the batch.
-    fn head(&mut self, batch: &Batch, encoding: &Encoding) -> Result<(), ExtractError> {
-        if encoding.is_pcapng() {
-            if self.len == 0 {
-                self.write(&section_block())?;
-            }
-            for block in encoding.interface_blocks(self.interfaces) {
-                self.write(&block)?;
-                self.interfaces += 1;
-            }
-            return Ok(());
-        }
+    /// Takes note of the batch's kind and snaplen.
+    fn kind(&mut self, batch: &Batch) -> Result<(), ExtractError> {
         match &mut self.kind {
-            None => {
-                self.kind = Some((batch.kind, batch.snaplen));
-                self.head_snaplen = batch.snaplen;
-                self.write(&pcap_header(batch.kind, batch.snaplen))
-            }
+            None => self.pcap_head(batch.kind, batch.snaplen),
             Some((kind, snaplen)) if *kind == batch.kind => {
                 *snaplen = batch.snaplen.max(*snaplen);
                 Ok(())
@@ -150,14 +212,25 @@ impl Output {
         }
     }
 
+    fn pcap_head(&mut self, kind: Kind, snaplen: u32) -> Result<(), ExtractError> {
+        self.kind = Some((kind, snaplen));
+        self.head_snaplen = snaplen;
+        self.write(&pcap_header(kind, snaplen))
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), ExtractError> {
-        self.len += bytes.len() as u64;
         self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))?;
-        self.behind.written(bytes.len() as u64, self.file.as_file());
+        self.written(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// The file has `bytes` more.
+    fn written(&mut self, bytes: u64) {
+        self.len += bytes;
+        self.behind.written(bytes, self.file.as_file());
         if let Some(checksum) = &mut self.checksum {
             checksum.written(self.len, self.file.as_file());
         }
-        Ok(())
     }
 
     /// Packets written.
@@ -171,11 +244,7 @@ impl Output {
     }
 
     /// Puts the file in order, on disk and under its name; `None` when it has no packet.
-    pub(super) fn publish(
-        mut self,
-        encoding: &Encoding,
-        cancel: &CancelToken,
-    ) -> Result<Option<Published>, ExtractError> {
+    pub(super) fn publish(mut self, cancel: &CancelToken) -> Result<Option<Published>, ExtractError> {
         if self.packets == 0 {
             return Ok(None);
         }
@@ -183,11 +252,19 @@ impl Output {
         if self.runs.len() > 1 {
             let head = match self.kind {
                 Some((kind, snaplen)) => pcap_header(kind, snaplen).to_vec(),
-                None => [section_block()].into_iter().chain(encoding.interface_blocks(0)).flatten().collect(),
+                None => section_block(),
             };
             // It writes the head anew.
             self.head_snaplen = self.kind.map_or(0, |(_, snaplen)| snaplen);
-            self.file = resort::sorted(self.file, &self.path, &head, &self.runs, self.len, encoding, cancel)?;
+            self.file = resort::sorted(
+                self.file,
+                &self.path,
+                &head,
+                &self.runs,
+                self.len,
+                self.numbering.interfaces(),
+                cancel,
+            )?;
             self.checksum = self.checksum.take().map(|_| Checksum::default());
         }
         let mut sync = || -> io::Result<(u64, Option<[u8; 32]>)> {

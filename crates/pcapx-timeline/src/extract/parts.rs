@@ -13,11 +13,11 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::encode::{Encoding, section_block};
+use super::encode::{interface_block, section_block};
 use super::output::{FILE_MODE, UNFINISHED_PREFIX, failed};
 use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError, Extraction};
 use crate::query::{Limits, Query};
-use crate::segment::{Interface, PCAP_HEADER_BYTES, SegmentError, SegmentReader};
+use crate::segment::{PCAP_HEADER_BYTES, SegmentError, SegmentReader};
 
 /// Digits of a part's number; there are more only where more parts need them.
 const NUMBER_DIGITS: usize = 5;
@@ -166,7 +166,9 @@ impl<'c> Cutter<'c> {
     fn interface_blocks(&self, written: usize) -> Vec<Vec<u8>> {
         let interfaces = self.reader.interfaces();
         match self.head {
-            Head::Pcapng if written < interfaces.len() => blocks(interfaces).split_off(written),
+            Head::Pcapng if written < interfaces.len() => {
+                interfaces[written..].iter().map(interface_block).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -195,14 +197,4 @@ impl Open {
         self.part.bytes += bytes.len() as u64;
         self.out.write_all(bytes)
     }
-}
-
-/// The blocks of the answer's own interfaces, in their order.
-fn blocks(interfaces: &[Interface]) -> Vec<Vec<u8>> {
-    let encoding = Encoding::pcapng();
-    for (number, interface) in interfaces.iter().enumerate() {
-        // Two that look alike are two still.
-        encoding.interface_number(number, interface, None);
-    }
-    encoding.interface_blocks(0)
 }

@@ -2,7 +2,7 @@
 //!
 //! The file itself is what is merged: each run is read with a buffer of its own, and the earliest record goes first; of
 //! equals that of the earlier run. No more than [`FAN_IN`] runs are open at a time; a file of more is merged in
-//! several passes.
+//! several passes. The last pass numbers the interfaces of a pcapng file as their packets come now.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::encode::Encoding;
+use super::numbering::{NUMBER_AT, Numbering};
 use super::output::{failed, hidden_beside};
 use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError};
 use crate::control::CancelToken;
@@ -32,9 +32,10 @@ struct Source<'s> {
 /// What is the same for every pass.
 struct Pass<'p> {
     path: &'p Path,
-    /// File header or section with all interfaces.
+    /// File header or section header.
     head: &'p [u8],
-    interfaces: Vec<Interface>,
+    /// Of a pcapng file.
+    interfaces: &'p [Interface],
     cancel: &'p CancelToken,
 }
 
@@ -45,10 +46,10 @@ pub(super) fn sorted(
     head: &[u8],
     runs: &[u64],
     end: u64,
-    encoding: &Encoding,
+    interfaces: &[Interface],
     cancel: &CancelToken,
 ) -> Result<NamedTempFile, ExtractError> {
-    let pass = Pass { path, head, interfaces: encoding.interfaces(), cancel };
+    let pass = Pass { path, head, interfaces, cancel };
     let (mut runs, mut end) = (runs.to_vec(), end);
     while runs.len() > 1 {
         let (next, next_runs, next_end) = pass.merge(&Source { file: &file, runs: &runs, end })?;
@@ -89,12 +90,14 @@ impl Pass<'_> {
             let end = source.runs.get(number + 1).copied().unwrap_or(source.end);
             let file = source.file.as_file().try_clone().map_err(failed)?;
             let mut cursor =
-                Cursor::new(file, source.runs[number], end, self.interfaces.clone()).map_err(failed)?;
+                Cursor::new(file, source.runs[number], end, self.interfaces.to_vec()).map_err(failed)?;
             if let Some(time) = cursor.advance().map_err(failed)? {
                 heads.push(Reverse((time, cursors.len())));
             }
             cursors.push(cursor);
         }
+        let is_last = source.runs.len() <= FAN_IN;
+        let mut numbering = (is_last && !self.interfaces.is_empty()).then(Numbering::default);
         let (mut written, mut records) = (0, 0_u64);
         while let Some(Reverse((_, number))) = heads.pop() {
             records += 1;
@@ -103,13 +106,40 @@ impl Pass<'_> {
             }
             let cursor = &mut cursors[number];
             let record = cursor.reader.current_record();
-            out.write_all(record).map_err(failed)?;
-            written += record.len() as u64;
+            written += match &mut numbering {
+                None => out.write_all(record).map(|()| record.len()),
+                Some(numbering) => self.write_numbered(record, numbering, out),
+            }
+            .map_err(failed)? as u64;
             if let Some(time) = cursor.advance().map_err(failed)? {
                 heads.push(Reverse((time, number)));
             }
         }
         Ok(written)
+    }
+
+    /// Writes a record of pcapng with its interface's new number, and the interface before the first of its records.
+    fn write_numbered(
+        &self,
+        record: &[u8],
+        numbering: &mut Numbering,
+        out: &mut impl Write,
+    ) -> io::Result<usize> {
+        let (Some((front, rest)), Some(packet)) =
+            (record.split_at_checked(NUMBER_AT), record.get(NUMBER_AT + 4..))
+        else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let own = rest.first_chunk().map_or(0, |number| u32::from_le_bytes(*number));
+        let (number, block) = match (numbering.number(own), self.interfaces.get(own as usize)) {
+            (Some(number), _) => (number, Vec::new()),
+            (None, Some(interface)) => numbering.assign(own, interface.clone()),
+            (None, None) => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        for part in [&block, front, &number.to_le_bytes(), packet] {
+            out.write_all(part)?;
+        }
+        Ok(block.len() + record.len())
     }
 }
 

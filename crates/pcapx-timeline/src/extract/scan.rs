@@ -178,7 +178,7 @@ impl Scan<'_> {
 
     /// Goes through the packets that begin before `until`. The inner result is how the segment ended, if it did.
     fn packets(&mut self, reader: &mut SegmentReader, until: u64) -> Result<End, Stop> {
-        let window = self.shared.query.window;
+        let window = self.shared.query.searched;
         loop {
             if self.counts.packets_scanned.is_multiple_of(CHECK_EVERY_PACKETS) {
                 if self.shared.query.cancel.is_cancelled() {

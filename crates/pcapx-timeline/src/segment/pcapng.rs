@@ -39,8 +39,8 @@ pub(crate) struct Section {
     big_endian: bool,
     /// Number within the whole file of the section's first interface.
     first_interface: usize,
-    /// Whether the section header was seen.
-    open: bool,
+    /// How many section headers were seen.
+    count: u32,
     /// Place in the file of the block that was passed over last.
     passed_at: u64,
 }
@@ -48,7 +48,12 @@ pub(crate) struct Section {
 impl Section {
     /// Inside a little-endian file of one section.
     pub(crate) fn resume(&mut self) {
-        *self = Self { big_endian: false, first_interface: 0, open: true, passed_at: 0 };
+        *self = Self { big_endian: false, first_interface: 0, count: 1, passed_at: 0 };
+    }
+
+    /// How many section headers were seen.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
     /// Place in the file of the block that was passed over last, unread and perhaps reaching beyond the file's end.
@@ -76,8 +81,8 @@ impl Section {
                     _ => return Err(damaged("a section header without a byte order")),
                 };
                 self.first_interface = interfaces.len();
-                self.open = true;
-            } else if !self.open {
+                self.count = self.count.saturating_add(1);
+            } else if self.count == 0 {
                 return Err(damaged("a block before the first section header"));
             }
             let kind = self.u32(&head, 0);

@@ -167,6 +167,14 @@ impl SegmentReader {
         &self.interfaces
     }
 
+    /// Sections begun so far; a pcap file has none.
+    pub(crate) fn sections(&self) -> u32 {
+        match &self.format {
+            Format::Pcap(_) => 0,
+            Format::Pcapng(section) => section.count(),
+        }
+    }
+
     /// How the file ended, once [`next_packet`](Self::next_packet) has answered `None`.
     pub fn ending(&self) -> Option<Ending> {
         self.ending

@@ -1,0 +1,146 @@
+//! An answer that is gone on with: its packets up to an instant become the beginning of a new file.
+//!
+//! ```text
+//! previous file   head │ records before `from` │ records from `from` on, statistics
+//!                      └──────────┬────────────┘
+//! new file        head │ the same bytes        │ packets of the query from `from` on
+//! ```
+//!
+//! The previous file is read to find that place and to count, and copied within the kernel, which on some file systems
+//! copies nothing. It is believed as little as any other file: one that is damaged, out of order, or of a form that is
+//! not written here is no beginning, and the query is answered from the timeline alone.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::encode::{Kind, pcap_header, section_block};
+use super::output::failed;
+use super::{CHECK_EVERY_PACKETS, ExtractError, LimitHit};
+use crate::control::CancelToken;
+use crate::query::{Limits, Query};
+use crate::segment::{BYTE_ORDER_MAGIC, Ending, Interface, PCAP_HEADER_BYTES, SegmentReader};
+use pcapx_core::time::Timestamp;
+
+/// Bytes copied between two looks at the caller's token.
+const COPY_BYTES: u64 = 64 << 20;
+
+/// The part of a previous answer that stays.
+#[derive(Debug)]
+pub(super) struct Previous {
+    file: File,
+    pub(super) form: Form,
+    /// Where the first block behind the head begins, and where the last record that stays ends.
+    start: u64,
+    end: u64,
+    pub(super) packets: u64,
+    /// The time of its last packet.
+    pub(super) latest: Timestamp,
+    /// The limit that lets no more packets stay.
+    pub(super) limit_hit: Option<LimitHit>,
+}
+
+/// What a file is as a whole.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// All packets of one kind; the greatest snaplen.
+    Pcap(Kind, u32),
+    /// The interfaces of the packets that stay.
+    Pcapng(Vec<Interface>),
+}
+
+impl Previous {
+    /// The packets before `from` of the answer at `path`; `None` where that is no beginning of a new one.
+    pub(super) fn open(
+        query: &Query<'_>,
+        path: &Path,
+        from: Timestamp,
+    ) -> Result<Option<Self>, ExtractError> {
+        let Ok(mut reader) = SegmentReader::open(path) else { return Ok(None) };
+        let Ok(file) = reader.file().try_clone() else { return Ok(None) };
+        let Some((form, start)) = form(&file, &reader) else { return Ok(None) };
+        let mut kept =
+            Self { file, form, start, end: start, packets: 0, latest: Timestamp::MIN, limit_hit: None };
+        let mut interfaces = 0;
+        loop {
+            if kept.packets.is_multiple_of(CHECK_EVERY_PACKETS) && query.cancel.is_cancelled() {
+                return Err(ExtractError::cancelled(&query.cancel));
+            }
+            let Ok(time) = reader.next_packet().map(|packet| packet.map(|packet| packet.time)) else {
+                return Ok(None);
+            };
+            let time = match time {
+                None if reader.ending() == Some(Ending::Whole) => break,
+                None => return Ok(None),
+                Some(time) if time < kept.latest => return Ok(None),
+                Some(time) if time >= from => break,
+                Some(time) => time,
+            };
+            kept.limit_hit = kept.limit(query.limits, reader.next_offset());
+            if kept.limit_hit.is_some() {
+                break;
+            }
+            kept.latest = time;
+            kept.packets += 1;
+            kept.end = reader.next_offset();
+            interfaces = reader.interfaces().len();
+        }
+        if let Form::Pcapng(known) = &mut kept.form {
+            known.extend_from_slice(&reader.interfaces()[..interfaces]);
+        }
+        // Interfaces of a further section are numbered anew.
+        Ok((reader.sections() <= 1).then_some(kept))
+    }
+
+    /// The limit that a further record which ends at `end` would break.
+    fn limit(&self, limits: Limits, end: u64) -> Option<LimitHit> {
+        let bytes = self.head_len() + (end - self.start);
+        if limits.max_packets.is_some_and(|max| self.packets >= max) {
+            Some(LimitHit::Packets)
+        } else {
+            limits.max_bytes.is_some_and(|max| bytes > max).then_some(LimitHit::Bytes)
+        }
+    }
+
+    /// Length of the head of the new file.
+    fn head_len(&self) -> u64 {
+        match self.form {
+            Form::Pcap(..) => PCAP_HEADER_BYTES as u64,
+            Form::Pcapng(_) => section_block().len() as u64,
+        }
+    }
+
+    /// Appends what stays to `to`, which has its head. Returns the bytes.
+    pub(super) fn copy(&self, to: &mut File, path: &Path, cancel: &CancelToken) -> Result<u64, ExtractError> {
+        let failed = |source| failed(path, source);
+        let mut from = &self.file;
+        from.seek(SeekFrom::Start(self.start)).map_err(failed)?;
+        let len = self.end - self.start;
+        let mut left = len;
+        while left > 0 {
+            if cancel.is_cancelled() {
+                return Err(ExtractError::cancelled(cancel));
+            }
+            match io::copy(&mut from.take(left.min(COPY_BYTES)), to).map_err(failed)? {
+                // Somebody has cut it since.
+                0 => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
+                copied => left -= copied,
+            }
+        }
+        Ok(len)
+    }
+}
+
+/// What the file is, if it is one as they are written here, and where its head ends.
+fn form(file: &File, reader: &SegmentReader) -> Option<(Form, u64)> {
+    let mut head = [0; PCAP_HEADER_BYTES];
+    file.read_exact_at(&mut head, 0).ok()?;
+    if let Some(header) = reader.pcap_header() {
+        let kind = Kind::of(&header.interface());
+        let is_ours = pcap_header(kind, header.snaplen) == head;
+        return is_ours.then_some((Form::Pcap(kind, header.snaplen), PCAP_HEADER_BYTES as u64));
+    }
+    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    (word(8) == BYTE_ORDER_MAGIC).then_some((Form::Pcapng(Vec::new()), word(4).into()))
+}
