@@ -12,8 +12,10 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 use pcapx_http::{Context, Reply, ReplyBody, reply};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::awaited::{Awaited, awaited};
 use crate::buffers::{BUFFER_BYTES, Buffers};
 use crate::conditions::{self, Verdict};
 use crate::download::{self, Download};
@@ -44,22 +46,40 @@ pub(crate) fn answer(
     context: &Context,
     patience: Patience,
 ) -> io::Result<Reply> {
-    match folder.find(&question.path, patience)? {
-        Found::Directory => Ok(reply::text(StatusCode::FORBIDDEN, "Directory listing disabled")),
+    if let Some(reply) = found(folder, buffers, question, context, patience)? {
+        return Ok(reply);
+    }
+    match awaited(folder, &question.path, context, patience)? {
+        // It came while we looked for the manifest that tells of it.
+        Awaited::Here => Ok(found(folder, buffers, question, context, patience)?.unwrap_or_else(not_found)),
+        Awaited::Coming(_) if conditions::wants_a_file(&question.headers) => Ok(precondition_failed()),
+        awaited => Ok(awaited.reply()),
+    }
+}
+
+/// The answer about what stands at the path; `None` when nothing does, and a file was asked for.
+fn found(
+    folder: &Folder,
+    buffers: &Arc<Buffers>,
+    question: &Question,
+    context: &Context,
+    patience: Patience,
+) -> io::Result<Option<Reply>> {
+    Ok(Some(match folder.find(&question.path, patience)? {
+        Found::Directory => reply::text(StatusCode::FORBIDDEN, "Directory listing disabled"),
         Found::File(file, stat) if !question.as_directory => {
             let length = u64::try_from(stat.st_size).map_err(io::Error::other)?;
             let validators = Validators::of(&stat, SystemTime::now());
             let body = |start, length| body(file, start, length, buffers, patience);
-            Ok(file_answer(length, &validators, question, context, body))
+            file_answer(length, &validators, question, context, body)
         }
-        Found::File(..) => Ok(not_found()),
-        Found::Nothing(why) => {
-            if why != Errno::NOENT {
-                context.note("why", io::Error::from(why));
-            }
-            Ok(not_found())
+        Found::Nothing(Errno::NOENT) if !question.as_directory => return Ok(None),
+        Found::Nothing(why) if why != Errno::NOENT => {
+            context.note("why", io::Error::from(why));
+            not_found()
         }
-    }
+        Found::File(..) | Found::Nothing(_) => not_found(),
+    }))
 }
 
 /// 404, the same for whatever is not there, not a file, hidden, or out of bounds.
@@ -76,7 +96,7 @@ fn file_answer(
     body: impl FnOnce(u64, u64) -> ReplyBody,
 ) -> Reply {
     let mut reply = match conditions::evaluate(&question.headers, validators) {
-        Verdict::Failed => return reply::text(StatusCode::PRECONDITION_FAILED, "Precondition Failed"),
+        Verdict::Failed => return precondition_failed(),
         Verdict::NotModified => reply::empty(StatusCode::NOT_MODIFIED),
         Verdict::Proceed => {
             // A range is defined for GET alone (RFC 9110 §14.2).
@@ -114,6 +134,10 @@ fn file_answer(
     reply
 }
 
+fn precondition_failed() -> Reply {
+    reply::text(StatusCode::PRECONDITION_FAILED, "Precondition Failed")
+}
+
 fn unsatisfiable(length: u64) -> Reply {
     let mut reply = reply::text(StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable");
     reply.headers_mut().insert(CONTENT_RANGE, reply::header_text(&format!("bytes */{length}")));
@@ -135,5 +159,7 @@ fn body(file: OwnedFd, start: u64, length: u64, buffers: &Arc<Buffers>, patience
             return ReplyBody::full(bytes);
         }
     }
+    // Who removes old evidence sees that this file is in use. Without the lock the download ends as well, but cannot be resumed.
+    let _ = flock(&file, FlockOperation::NonBlockingLockShared);
     ReplyBody::stream(Download::new(file, start, length, Arc::clone(buffers)))
 }

@@ -54,6 +54,11 @@ pub(crate) fn range_counts(headers: &HeaderMap, file: &Validators) -> bool {
     file.date_is_strong && httpdate::parse_http_date(value).is_ok_and(|date| date == file.modified)
 }
 
+/// Whether the client wants a file that is there already, whatever its state: without one `If-Match` fails (§13.1.1).
+pub(crate) fn wants_a_file(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_MATCH)
+}
+
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;

@@ -4,12 +4,14 @@
 //! GET/HEAD ─► gates (service) ─► requested ─► folder ─► conditions + range ─► answer ─► download
 //!             401, 403, 405       a safe       opened     304, 412, 416        headers     bytes
 //!                                 path         beneath
+//!                                              └─► not there ─► awaited   202, 307, 404: what its manifest tells
 //! ```
 //!
 //! The process reads `output_dir` and nothing else, and never writes to it. It starts when the folder is not there
 //! yet and serves what appears in it.
 
 mod answer;
+mod awaited;
 mod buffers;
 mod check;
 mod conditions;

@@ -18,12 +18,16 @@
 //!
 //! `partial` with `open: false` is an answer that a limit has cut; `reason` says so.
 
+mod outline;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use outline::Outline;
 
 use crate::time::Timestamp;
 use crate::window::{Window, WindowReversed};
@@ -388,10 +392,11 @@ impl Manifest {
     /// Reads a manifest; the reason tells what is the matter with it.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if manifest.schema != SCHEMA && !manifest.schema.starts_with("pcapx-evidence/1.") {
-            return Err(format!("schema {:?} is not known", manifest.schema));
+        if is_known(&manifest.schema) {
+            Ok(manifest)
+        } else {
+            Err(format!("schema {:?} is not known", manifest.schema))
         }
-        Ok(manifest)
     }
 
     /// The manifest as it stands in its file.
@@ -406,4 +411,9 @@ impl Manifest {
     pub fn file_name(&self) -> String {
         self.file.clone().unwrap_or_else(|| format!("{}.{}", self.name, self.format.as_str()))
     }
+}
+
+/// Whether this version reads manifests of `schema`: those of [`SCHEMA`], and of what adds to it.
+fn is_known(schema: &str) -> bool {
+    schema.strip_prefix(SCHEMA).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
