@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use pcapx_core::config::{Loaded, Service};
-use pcapx_http::LogValue;
+use pcapx_http::{Front, LogValue};
 
 /// One thing that was looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let mut findings = vec![Finding::Ok(format!("configuration {}", LogValue::new(path.as_ref())))];
     findings.extend(loaded.warnings.iter().map(|warning| Finding::Warning(warning.to_string())));
     findings.push(Finding::Ok(format!("listens on {}", config.address(Service::Fileserver))));
+    if config.tls(Service::Fileserver).is_some() {
+        let told = Front::check_tls(Service::Fileserver, config);
+        findings.push(told.map_or_else(|error| Finding::Error(error.to_string()), Finding::Ok));
+    }
     findings.push(Finding::Ok(format!("authentication {}", config.fileserver_auth)));
     findings.push(Finding::Ok(format!("clients {clients}")));
     findings.extend(config.openness(Service::Fileserver).map(Finding::Warning));

@@ -75,9 +75,9 @@ fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let drained = runtime.block_on(async {
         let stop = Stop::on_signals()?;
+        let front = Arc::new(Front::new(Service::Fileserver, config, service::REALM)?);
         let server = Server::bind(config.address(Service::Fileserver), Limits::default())?;
-        let front = Arc::new(Front::new(Service::Fileserver, config, service::REALM));
-        server.announce("pcapx-fileserver");
+        server.announce(Service::Fileserver, &front);
         let files = FileService::new(config, Arc::clone(&front));
         Ok::<_, Box<dyn std::error::Error>>(server.run(front, files, &stop, config.drain_timeout).await)
     })?;

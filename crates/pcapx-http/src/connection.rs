@@ -13,12 +13,14 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::access::Entry;
 use crate::panics::caught;
 use crate::slots::{Place, Slot};
 use crate::stream::Stream;
+use crate::tls::{self, Failure, Secured};
 use crate::{Context, Front, Limits, LogValue, Reply, Request, RequestBody, Stop, reply};
 
 /// The longest request head; beyond it hyper answers 431.
@@ -63,9 +65,47 @@ pub(crate) async fn serve<H: Handler>(
     if let Err(error) = tcp.set_nodelay(true) {
         log::debug!("connection peer={} nodelay: {error}", peer.ip().to_canonical());
     }
-    let slot = Arc::clone(&place.0);
-    let io = TokioIo::new(Stream::new(tcp, Arc::clone(&slot), shared.limits.write_stall));
-    let service = service_fn(|request| answer(request, peer, Arc::clone(&slot), Arc::clone(&shared)));
+    let slot = &place.0;
+    let stream = Stream::new(tcp, Arc::clone(slot), shared.limits.write_stall);
+    let Some(tls) = shared.front.tls() else {
+        return converse(stream, Peer { address: peer, certificate: None }, slot, &shared).await;
+    };
+    let secured = tokio::select! {
+        secured = tls::accept(&tls, stream, shared.limits.head) => secured,
+        // It counts as idle until it has shaken hands.
+        () = slot.evicted.notified() => return,
+        () = shared.stop.requested() => return,
+    };
+    match secured {
+        Ok(Secured { stream, certificate }) => {
+            converse(stream, Peer { address: peer, certificate }, slot, &shared).await;
+        }
+        Err(failure) => {
+            // Clients that only look whether the port is open, and those that do not trust us: as usual as they are.
+            let level = if matches!(failure, Failure::Gone) { log::Level::Debug } else { log::Level::Info };
+            let ended = failure.to_string();
+            log::log!(level, "connection peer={} ended={}", peer.ip().to_canonical(), LogValue::new(&ended));
+        }
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+struct Peer {
+    address: SocketAddr,
+    certificate: Option<Arc<str>>,
+}
+
+/// Answers requests on a connection until it ends.
+async fn converse<H: Handler>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    slot: &Arc<Slot>,
+    shared: &Arc<Shared<H>>,
+) {
+    let address = peer.address.ip().to_canonical();
+    let io = TokioIo::new(stream);
+    let service = service_fn(|request| answer(request, peer.clone(), Arc::clone(slot), Arc::clone(shared)));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -84,7 +124,7 @@ pub(crate) async fn serve<H: Handler>(
             biased;
             ended = connection.as_mut() => break ended,
             () = slot.evicted.notified() => {
-                log::debug!("connection peer={} closed in favour of a new one", peer.ip().to_canonical());
+                log::debug!("connection peer={address} closed in favour of a new one");
                 return;
             }
             () = stopping.as_mut(), if !told => {
@@ -99,24 +139,20 @@ pub(crate) async fn serve<H: Handler>(
     if let Err(error) = ended {
         // What is no request never gets an access line; it was answered 400, 414 or 431 by hyper.
         let level = if error.is_parse() { log::Level::Info } else { log::Level::Debug };
-        log::log!(
-            level,
-            "connection peer={} ended={}",
-            peer.ip().to_canonical(),
-            LogValue::new(&error.to_string())
-        );
+        log::log!(level, "connection peer={address} ended={}", LogValue::new(&error.to_string()));
     }
 }
 
 async fn answer<H: Handler>(
     request: hyper::Request<Incoming>,
-    peer: SocketAddr,
+    peer: Peer,
     slot: Arc<Slot>,
     shared: Arc<Shared<H>>,
 ) -> Result<Reply, Infallible> {
     let (head, incoming) = request.into_parts();
-    let client = shared.front.client(peer.ip(), &head.headers);
-    let context = Context::new(peer, *client.as_ref().unwrap_or(&peer.ip()));
+    let address = peer.address.ip();
+    let client = shared.front.client(address, &head.headers);
+    let context = Context::new(peer.address, *client.as_ref().unwrap_or(&address), peer.certificate);
     let mut entry = Entry::new(context.clone(), head.method.clone(), head.uri.clone(), slot.busy());
     let (body, unread) = RequestBody::new(incoming);
     let request = Request::from_parts(head, body);

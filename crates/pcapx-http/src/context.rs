@@ -28,15 +28,16 @@ struct Shared {
     id: String,
     peer: IpAddr,
     client: IpAddr,
+    certificate: Option<Arc<str>>,
     notes: Mutex<String>,
 }
 
 impl Context {
-    /// A context with a fresh id for a request of `client` that came from `peer`.
-    pub fn new(peer: SocketAddr, client: IpAddr) -> Self {
+    /// A context with a fresh id for a request of `client` that came from `peer`, which showed `certificate`.
+    pub fn new(peer: SocketAddr, client: IpAddr, certificate: Option<Arc<str>>) -> Self {
         let id = format!("{:06x}-{:x}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed));
         let (peer, client) = (peer.ip().to_canonical(), client.to_canonical());
-        Context { shared: Arc::new(Shared { id, peer, client, notes: Mutex::default() }) }
+        Context { shared: Arc::new(Shared { id, peer, client, certificate, notes: Mutex::default() }) }
     }
 
     /// Short id, unique over restarts of the service: six hexadecimal digits for the run, then a running number.
@@ -52,6 +53,11 @@ impl Context {
     /// Address of the client: the peer's, or what a trusted proxy says in whose place it asks. In the same form.
     pub fn client(&self) -> IpAddr {
         self.shared.client
+    }
+
+    /// The certificate that the peer proved to have, as `sha256:` and the digits of its fingerprint.
+    pub fn certificate(&self) -> Option<&str> {
+        self.shared.certificate.as_deref()
     }
 
     /// Adds ` key=value` to the request's access line. The value is escaped and bounded as [`LogValue`] does.
@@ -74,8 +80,9 @@ mod tests {
 
     #[test]
     fn mapped_peers_are_ipv4_and_ids_differ() {
-        let first = Context::new("[::ffff:10.0.0.9]:1".parse().unwrap(), "::ffff:192.0.2.1".parse().unwrap());
-        let second = Context::new("[::1]:1".parse().unwrap(), "::1".parse().unwrap());
+        let first =
+            Context::new("[::ffff:10.0.0.9]:1".parse().unwrap(), "::ffff:192.0.2.1".parse().unwrap(), None);
+        let second = Context::new("[::1]:1".parse().unwrap(), "::1".parse().unwrap(), None);
         assert_eq!(first.peer().to_string(), "10.0.0.9");
         assert_eq!(first.client().to_string(), "192.0.2.1");
         assert_eq!(second.peer().to_string(), "::1");
@@ -84,7 +91,7 @@ mod tests {
 
     #[test]
     fn notes_are_escaped_and_shared_by_clones() {
-        let context = Context::new("127.0.0.1:1".parse().unwrap(), "127.0.0.1".parse().unwrap());
+        let context = Context::new("127.0.0.1:1".parse().unwrap(), "127.0.0.1".parse().unwrap(), None);
         context.clone().note("user", "a\nb");
         context.note("range", "0-1");
         assert_eq!(context.notes(), " user=\"a\\x0ab\" range=0-1");

@@ -21,6 +21,14 @@ impl<T> Current<T> {
     pub fn set(&self, value: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }
+
+    /// Replaces the value by what `newer` makes of it, if it makes something of it.
+    pub fn update(&self, newer: impl FnOnce(&T) -> Option<T>) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = newer(&current) {
+            *current = Arc::new(value);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -33,5 +41,8 @@ mod tests {
         let taken = current.get();
         current.set(2);
         assert_eq!((*taken, *current.get()), (1, 2));
+        current.update(|value| (*value == 2).then_some(3));
+        current.update(|value| (*value == 2).then_some(4));
+        assert_eq!(*current.get(), 3);
     }
 }

@@ -1,12 +1,14 @@
 //! What stands between the network and a service's handler, put together from the configuration.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper::header::HeaderMap;
-use pcapx_core::config::{Config, Service};
+use pcapx_core::config::{Auth, Config, Service};
 
 use crate::Current;
 use crate::door::{Door, Proxies, Untraceable};
+use crate::tls::{Tls, TlsError};
 
 /// The rules of one service: whose word on addresses counts, and who gets in. Everything in here can be replaced while
 /// the service runs.
@@ -14,30 +16,38 @@ use crate::door::{Door, Proxies, Untraceable};
 pub struct Front {
     proxies: Current<Proxies>,
     door: Door,
+    tls: Current<Option<Arc<Tls>>>,
 }
 
 impl Front {
     /// What `config` wants for `service`. `realm` is what clients are asked to authenticate for: letters, digits,
-    /// dashes.
-    pub fn new(service: Service, config: &Config, realm: &'static str) -> Self {
-        Front {
+    /// dashes. Reads the TLS files.
+    pub fn new(service: Service, config: &Config, realm: &'static str) -> Result<Self, TlsError> {
+        Ok(Front {
             proxies: Current::new(Proxies::new(&config.trusted_proxies)),
             door: Door::new(realm, config.auth(service), config.allowed(service)),
-        }
+            tls: Current::new(load_tls(service, config)?),
+        })
     }
 
     /// A front that trusts no proxy and lets everybody in.
     pub fn open(realm: &'static str) -> Self {
-        Front {
-            proxies: Current::default(),
-            door: Door::new(realm, &pcapx_core::config::Auth::default(), &[]),
-        }
+        let door = Door::new(realm, &Auth::default(), &[]);
+        Front { proxies: Current::default(), door, tls: Current::new(None) }
     }
 
-    /// From here on the rules that `config` has for `service` hold, for requests that arrive from here on.
-    pub fn replace(&self, service: Service, config: &Config) {
+    /// What `config` has of TLS for `service`, in words; reads the files and changes nothing.
+    pub fn check_tls(service: Service, config: &Config) -> Result<String, TlsError> {
+        Ok(load_tls(service, config)?.map_or_else(|| "TLS off".to_owned(), |tls| tls.to_string()))
+    }
+
+    /// From here on the rules that `config` has for `service` hold, for connections that begin and requests that arrive
+    /// from here on. When its TLS files cannot be used, nothing changes at all.
+    pub fn replace(&self, service: Service, config: &Config) -> Result<(), TlsError> {
+        self.tls.set(load_tls(service, config)?);
         self.proxies.set(Proxies::new(&config.trusted_proxies));
         self.door.replace(config.auth(service), config.allowed(service));
+        Ok(())
     }
 
     /// Who gets in.
@@ -49,4 +59,21 @@ impl Front {
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, Untraceable> {
         self.proxies.get().client(peer, headers)
     }
+
+    /// TLS as it is offered now.
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.get().as_ref().clone()
+    }
+
+    /// Puts `newer` in place of `former`, unless something else stands there already.
+    pub(crate) fn renew_tls(&self, former: &Arc<Tls>, newer: Tls) {
+        self.tls.update(|present| match present {
+            Some(present) if Arc::ptr_eq(present, former) => Some(Some(Arc::new(newer))),
+            _ => None,
+        });
+    }
+}
+
+fn load_tls(service: Service, config: &Config) -> Result<Option<Arc<Tls>>, TlsError> {
+    config.tls(service).map(|files| Tls::load(files).map(Arc::new)).transpose()
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌ Server::bind ─ listening socket, open-file limit
 //!            │
-//! connection ─► slot (cap, oldest idle gives way) ─► hyper http1 ─► Front ─► Handler ─► Reply ─► access line
+//! connection ─► slot (cap, oldest idle gives way) ─► TLS? ─► hyper http1 ─► Front ─► Handler ─► Reply ─► access line
 //!               └ Stream: stalled writes end,          │  ▲         whose request │ Door: who may
 //!                 lingering close                      ▼  │                       ▼
 //!                                          RequestBody::read    ReplyBody (bytes or stream)
@@ -49,6 +49,7 @@ mod server;
 mod slots;
 mod stop;
 mod stream;
+mod tls;
 
 pub use bind::{BindError, raise_open_file_limit};
 pub use connection::Handler;
@@ -62,3 +63,4 @@ pub use reply::{Reply, ReplyBody};
 pub use request_body::{BodyError, Request, RequestBody};
 pub use server::{Drained, Limits, Server};
 pub use stop::Stop;
+pub use tls::TlsError;

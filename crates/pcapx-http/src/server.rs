@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pcapx_core::config::Service;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::bind::{BindError, listen, raise_open_file_limit};
 use crate::connection::{Handler, Shared, serve};
 use crate::slots::Slots;
-use crate::{Front, Stop};
+use crate::{Front, Stop, tls};
 
 /// Files kept free of connections: the listening socket, logs, the runtime's own.
 const FILES_OF_OURS: u64 = 64;
@@ -80,10 +81,12 @@ impl Server {
         self.address
     }
 
-    /// Says on stdout that `service` is ready: `NAME: listening on http://ADDRESS:PORT`, one line.
-    pub fn announce(&self, service: &str) {
+    /// Says on stdout that `service` is ready: `NAME: listening on http://ADDRESS:PORT`, one line; `https` where `front`
+    /// speaks TLS.
+    pub fn announce(&self, service: Service, front: &Front) {
         let mut stdout = io::stdout().lock();
-        let said = writeln!(stdout, "{service}: listening on http://{}", self.address);
+        let scheme = if front.tls().is_some() { "https" } else { "http" };
+        let said = writeln!(stdout, "{}: listening on {scheme}://{}", service.name(), self.address);
         // A closed stdout is no reason not to serve.
         if let Err(error) = said.and_then(|()| stdout.flush()) {
             log::debug!("stdout: {error}");
@@ -99,6 +102,7 @@ impl Server {
         stop: &Stop,
         drain: Duration,
     ) -> Drained {
+        let following = tokio::spawn(tls::follow(Arc::clone(&front), stop.clone()));
         let mut loop_ = AcceptLoop {
             shared: Arc::new(Shared { handler, front, limits: self.limits, stop: stop.clone() }),
             slots: Slots::new(),
@@ -110,6 +114,7 @@ impl Server {
             () = stop.requested() => {}
             never = loop_.accept(&self.listener) => match never {},
         }
+        following.abort();
         let deadline = Instant::now() + drain;
         drop(self.listener);
         let aborted = loop_.drain(stop, deadline).await;

@@ -44,6 +44,12 @@ impl Stream {
         Stream { tcp, slot, write_stall, stalled: None, timer, closing: None }
     }
 
+    /// The first byte that the client sends, which stays to be read; `None` when it sends nothing more.
+    pub(crate) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        Ok((self.tcp.peek(&mut byte).await? == 1).then_some(byte[0]))
+    }
+
     /// Watches the outcome of a write: when nothing can be written for `write_stall`, that is an error.
     fn watched<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use pcapx_core::config::{Config, Loaded, Service};
+use pcapx_http::Front;
 use pcapx_timeline::Catalog;
 
 use crate::evidence::EvidenceFolder;
@@ -35,8 +36,20 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
         println!("warning: fileserver_port 0: the links in answers will not work");
     }
     // Each finding is printed, also after the first error.
-    let works = [timeline(config), output(&config.output_dir), extractor(config), indexes(config)];
+    let works =
+        [tls(config), timeline(config), output(&config.output_dir), extractor(config), indexes(config)];
     works.into_iter().all(|works| works)
+}
+
+fn tls(config: &Config) -> bool {
+    match Front::check_tls(Service::Listener, config) {
+        Ok(told) => println!("ok: {told}"),
+        Err(error) => {
+            println!("error: {error}");
+            return false;
+        }
+    }
+    true
 }
 
 fn timeline(config: &Config) -> bool {

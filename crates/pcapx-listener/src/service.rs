@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use pcapx_core::config::{Config, Service};
 use pcapx_core::local::LocalZone;
-use pcapx_http::{BindError, Front, Limits, Server, Stop};
+use pcapx_http::{BindError, Front, Limits, Server, Stop, TlsError};
 use pcapx_timeline::catalog::Timeline;
 use rustix::fs::Mode;
 use tokio::time;
@@ -53,6 +53,9 @@ pub(crate) enum StartError {
     /// The port is taken or not allowed.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Certificate or key are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system has no threads or no signal handlers for us.
     #[error("the system refuses what every service needs: {0}")]
     System(#[from] io::Error),
@@ -104,6 +107,7 @@ async fn serve(
     indexer: Option<indexer::Handle>,
 ) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
+    let front = Arc::new(Front::new(Service::Listener, config, gate::REALM)?);
     let server = Server::bind(config.address(Service::Listener), Limits::default())?;
     if let Some(warning) = config.openness(Service::Listener) {
         log::warn!("{warning}");
@@ -114,13 +118,12 @@ async fn serve(
         config.listener_auth,
         config.max_concurrent_extractions
     );
-    server.announce("pcapx-listener");
+    server.announce(Service::Listener, &front);
     tokio::spawn(Arc::clone(&jobs).take_up());
     tokio::spawn(Arc::clone(&jobs).keep_in_bounds());
 
     let canceller =
         tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), indexer, stop.clone(), config.drain_timeout));
-    let front = Arc::new(Front::new(Service::Listener, config, gate::REALM));
     let gates = Gates::new(config, zone, server.local_addr().port(), Arc::clone(&front), Arc::clone(&jobs));
     let drained = server.run(front, gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
     if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {

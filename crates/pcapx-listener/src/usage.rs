@@ -1,6 +1,6 @@
 //! What a GET is told: how the service is used.
 
-use pcapx_core::config::Config;
+use pcapx_core::config::{Config, Service};
 use pcapx_core::filter::Mode;
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ const FILTER_MODES: FilterModes = FilterModes {
 
 /// The JSON document, indented by two, for the configured host and the `port` that is bound.
 pub(crate) fn document(config: &Config, port: u16) -> String {
-    let base = config.url(port, "");
+    let base = config.url(Service::Listener, port, "");
     let mode: Mode = config.default_mode;
     let document = Document {
         status: "ok",

@@ -11,7 +11,7 @@ const LONGEST_NAME: usize = 253;
 
 /// A host name, an IPv4 address, or an IPv6 address with or without brackets; returned without.
 ///
-/// It is put between `http://` and `:port` as it is, so nothing else that has a meaning in a URL gets through:
+/// It is put between `://` and `:port` as it is, so nothing else that has a meaning in a URL gets through:
 /// no scheme, port, user, path, zone id, blank or control character.
 pub(super) fn host(written: &ValueKind) -> Read<String> {
     let ValueKind::String(text) = written else {
@@ -32,10 +32,10 @@ pub(super) fn host(written: &ValueKind) -> Read<String> {
 }
 
 /// The link to a file, with brackets around an IPv6 address.
-pub(super) fn link(host: &str, port: u16, file_name: &str) -> String {
+pub(super) fn link(scheme: &str, host: &str, port: u16, file_name: &str) -> String {
     match host.parse() {
-        Ok(IpAddr::V6(address)) => format!("http://[{address}]:{port}/{file_name}"),
-        Ok(IpAddr::V4(_)) | Err(_) => format!("http://{host}:{port}/{file_name}"),
+        Ok(IpAddr::V6(address)) => format!("{scheme}://[{address}]:{port}/{file_name}"),
+        Ok(IpAddr::V4(_)) | Err(_) => format!("{scheme}://{host}:{port}/{file_name}"),
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
             ("::ffff:10.0.0.1", "http://[::ffff:10.0.0.1]:8081/a.pcap"),
         ] {
             let read = host(&ValueKind::from(text)).unwrap();
-            assert_eq!(link(&read.value, 8081, "a.pcap"), url, "{text:?}");
+            assert_eq!(link("http", &read.value, 8081, "a.pcap"), url, "{text:?}");
         }
     }
 

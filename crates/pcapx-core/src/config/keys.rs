@@ -187,6 +187,42 @@ keys! {
         value: Some(Literal::EmptyList),
         doc: "proxies in front of the services: from them alone `X-Forwarded-For` and `Forwarded` tell the client's address",
     }
+    LISTENER_TLS_CERT: "listener_tls_cert" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "PEM file of the listener's certificate and those that lead to its authority; empty = plain HTTP",
+    }
+    LISTENER_TLS_KEY: "listener_tls_key" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "PEM file of that certificate's private key",
+    }
+    LISTENER_TLS_CLIENT_CA: "listener_tls_client_ca" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "PEM file of authorities, one of which must have signed a client's certificate; empty = clients need none",
+    }
+    FILESERVER_TLS_CERT: "fileserver_tls_cert" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "PEM file of the fileserver's certificate and those that lead to its authority; empty = plain HTTP",
+    }
+    FILESERVER_TLS_KEY: "fileserver_tls_key" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "PEM file of that certificate's private key",
+    }
+    FILESERVER_TLS_CLIENT_CA: "fileserver_tls_client_ca" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "PEM file of authorities, one of which must have signed a client's certificate; empty = clients need none",
+    }
+    DOWNLOAD_URL_BASE: "download_url_base" {
+        unit: "URL",
+        value: Some(Literal::Text("")),
+        doc: "what stands in links in front of the file's name, for a reverse proxy; empty = made of `host` and \
+              `fileserver_port`",
+    }
     EXTRACTOR: "extractor" {
         unit: "`auto`, `builtin` or `npcapextract`",
         value: Some(Literal::Text("auto")),

@@ -15,6 +15,7 @@ mod credential;
 mod error;
 mod host;
 mod keys;
+mod link_base;
 mod network;
 mod notes;
 mod reading;
@@ -22,6 +23,7 @@ mod resolve;
 mod secret;
 mod service;
 mod source;
+mod tls;
 mod written;
 
 use std::fmt;
@@ -39,6 +41,7 @@ pub use keys::{KEYS, Key, Literal, markdown_table};
 pub use secret::{Secret, SecretError, same};
 pub use service::Service;
 pub use source::Sources;
+pub use tls::Tls;
 
 use crate::filter::Mode;
 use crate::manifest::Format;
@@ -74,6 +77,12 @@ pub struct Config {
     pub listener_allowed_ips: Vec<IpNetwork>,
     /// Proxies in front of both services whose word on their clients' addresses counts; empty is none.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// What makes the listener speak TLS.
+    pub listener_tls: Option<Tls>,
+    /// What makes the fileserver speak TLS.
+    pub fileserver_tls: Option<Tls>,
+    /// What stands in links in front of the file's name, with a slash at its end; `None` makes it of host and port.
+    pub download_url_base: Option<String>,
     /// Who cuts the packets out.
     pub extractor: ExtractorChoice,
     /// When an extraction is given up: above 0, at most 86 400 s.
@@ -158,12 +167,16 @@ impl Config {
     ///
     /// The name is put in as it is: it must hold nothing that has a meaning in a URL.
     pub fn download_url(&self, file_name: &str) -> String {
-        self.url(self.fileserver_port, file_name)
+        match &self.download_url_base {
+            Some(base) => format!("{base}{file_name}"),
+            None => self.url(Service::Fileserver, self.fileserver_port, file_name),
+        }
     }
 
-    /// `http://HOST:PORT/PATH`, an IPv6 address in brackets.
-    pub fn url(&self, port: u16, path: &str) -> String {
-        host::link(&self.host, port, path)
+    /// `http://HOST:PORT/PATH`, with `https` where `service` speaks TLS, an IPv6 address in brackets.
+    pub fn url(&self, service: Service, port: u16, path: &str) -> String {
+        let scheme = if self.tls(service).is_some() { "https" } else { "http" };
+        host::link(scheme, &self.host, port, path)
     }
 
     /// What a log should tell at start, one line each, without secrets.
@@ -171,6 +184,11 @@ impl Config {
         let allowed = |service| match self.allowed(service) {
             [] => "everybody".to_owned(),
             nets => nets.iter().map(IpNetwork::to_string).collect::<Vec<_>>().join(", "),
+        };
+        let tls = |service| match self.tls(service) {
+            None => "off",
+            Some(Tls { client_ca: None, .. }) => "on",
+            Some(_) => "with client certificates",
         };
         let indexes = match &self.index_dir {
             None => "by default".to_owned(),
@@ -180,14 +198,16 @@ impl Config {
             format!("timeline {:?}, output {:?}", self.timeline_dir, self.output_dir),
             format!("links {}", self.download_url("…")),
             format!(
-                "listener {}, auth {}, open to {}",
+                "listener {}, TLS {}, auth {}, open to {}",
                 self.address(Service::Listener),
+                tls(Service::Listener),
                 self.listener_auth,
                 allowed(Service::Listener)
             ),
             format!(
-                "fileserver {}, auth {}, open to {}",
+                "fileserver {}, TLS {}, auth {}, open to {}",
                 self.address(Service::Fileserver),
+                tls(Service::Fileserver),
                 self.fileserver_auth,
                 allowed(Service::Fileserver)
             ),

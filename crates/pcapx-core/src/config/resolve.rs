@@ -8,7 +8,7 @@ use super::keys::{self, Key};
 use super::notes::Notes;
 use super::reading::{self, Read};
 use super::written::Written;
-use super::{Auth, Config, Credentials, host, network};
+use super::{Auth, Config, Credentials, Tls, host, link_base, network};
 
 const SECS_PER_DAY: u64 = 86_400;
 
@@ -32,6 +32,11 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let allowed_ips = keys.read(&keys::ALLOWED_IPS, network::networks);
     let listener_allowed_ips = keys.read(&keys::LISTENER_ALLOWED_IPS, network::networks);
     let trusted_proxies = keys.read(&keys::TRUSTED_PROXIES, network::networks);
+    let listener_tls =
+        keys.tls(&keys::LISTENER_TLS_CERT, &keys::LISTENER_TLS_KEY, &keys::LISTENER_TLS_CLIENT_CA);
+    let fileserver_tls =
+        keys.tls(&keys::FILESERVER_TLS_CERT, &keys::FILESERVER_TLS_KEY, &keys::FILESERVER_TLS_CLIENT_CA);
+    let download_url_base = keys.read(&keys::DOWNLOAD_URL_BASE, link_base::link_base);
     let extractor = keys.read(&keys::EXTRACTOR, reading::extractor);
     let extractor_timeout = keys.read(&keys::EXTRACTOR_TIMEOUT, |written| reading::timeout(written, false));
     let drain_timeout = keys.read(&keys::DRAIN_TIMEOUT, |written| reading::timeout(written, true));
@@ -67,6 +72,9 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         allowed_ips: allowed_ips?,
         listener_allowed_ips: listener_allowed_ips?,
         trusted_proxies: trusted_proxies?,
+        listener_tls,
+        fileserver_tls,
+        download_url_base: download_url_base?,
         extractor: extractor?,
         extractor_timeout: extractor_timeout?,
         drain_timeout: drain_timeout?,
@@ -122,6 +130,22 @@ impl Keys<'_> {
             self.notes.warn(user_key, self.written.from(user_key), reason);
         }
         Some(Auth { basic: Credentials::new(user, password), bearer: None })
+    }
+
+    /// TLS material: certificate and key, both or none; without them no authorities. Half of it is noted and is none.
+    fn tls(&mut self, cert_key: &Key, key_key: &Key, client_ca_key: &Key) -> Option<Tls> {
+        let [cert, key, client_ca] =
+            [cert_key, key_key, client_ca_key].map(|key| self.read(key, reading::path_or_none).flatten());
+        match (cert, key, client_ca) {
+            (Some(cert), Some(key), client_ca) => return Some(Tls { cert, key, client_ca }),
+            (None, None, None) => {}
+            (cert, ..) => {
+                let missing = if cert.is_none() { cert_key } else { key_key };
+                let reason = "is missing: TLS needs a certificate and its key";
+                self.notes.refuse(missing, self.written.from(missing), reason);
+            }
+        }
+        None
     }
 
     /// Values that are right alone and odd together.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use ipnetwork::IpNetwork;
 
-use super::{Auth, Config};
+use super::{Auth, Config, Tls};
 
 /// One of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,15 @@ impl Service {
             Self::Listener => "pcapx-listener",
             Self::Fileserver => "pcapx-fileserver",
         }
+    }
+
+    /// The name of a key of this service: `listener_tls_cert` of `tls_cert`.
+    pub fn key(self, name: &str) -> String {
+        let prefix = match self {
+            Self::Listener => "listener",
+            Self::Fileserver => "fileserver",
+        };
+        format!("{prefix}_{name}")
     }
 
     /// What somebody who gets in can do.
@@ -69,10 +78,19 @@ impl Config {
         }
     }
 
+    /// What makes `service` speak TLS; `None` is plain HTTP.
+    pub const fn tls(&self, service: Service) -> Option<&Tls> {
+        match service {
+            Service::Listener => self.listener_tls.as_ref(),
+            Service::Fileserver => self.fileserver_tls.as_ref(),
+        }
+    }
+
     /// A warning when everybody who reaches `service` over the network may use it.
     pub fn openness(&self, service: Service) -> Option<String> {
         let closed = self.bind.is_loopback()
             || self.auth(service).is_on()
+            || self.tls(service).is_some_and(|tls| tls.client_ca.is_some())
             || self.allowed(service).iter().any(|network| network.prefix() > 0);
         (!closed).then(|| {
             format!(

@@ -57,6 +57,19 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn half_of_what_tls_needs_is_refused() {
+    let missing = |key: &str| format!("{key}: is missing: TLS needs a certificate and its key");
+    for (config, key) in [
+        (json!({ "listener_tls_cert": "/c" }), "listener_tls_key"),
+        (json!({ "listener_tls_key": "/k" }), "listener_tls_cert"),
+        (json!({ "fileserver_tls_client_ca": "/a" }), "fileserver_tls_cert"),
+        (json!({ "fileserver_tls_cert": "/c", "fileserver_tls_client_ca": "/a" }), "fileserver_tls_key"),
+    ] {
+        assert_eq!(told(&least_and(&config), &[]), missing(key));
+    }
+}
+
+#[test]
 fn what_is_odd_is_warned_of() {
     for (more, warning) in [
         (
@@ -115,8 +128,8 @@ fn the_summary_tells_everything_but_secrets() {
         [
             "timeline \"/t\", output \"/o\"",
             "links http://192.168.0.109:8081/…",
-            "listener [::1]:8888, auth basic or bearer, open to everybody",
-            "fileserver [::1]:8081, auth basic, open to 10.0.0.0/8",
+            "listener [::1]:8888, TLS off, auth basic or bearer, open to everybody",
+            "fileserver [::1]:8081, TLS off, auth basic, open to 10.0.0.0/8",
             "defaults: filter full, 360 s before, 360 s after",
             "extractor auto, 1 at once, 300s each; 30s to finish when stopped",
             "indexes by default, background indexing true",

@@ -182,3 +182,24 @@ fn links_take_host_and_port_from_the_configuration() {
         format!("http://[2001:db8::5]:80/{name}")
     );
 }
+
+#[test]
+fn links_follow_tls_of_the_fileserver_and_their_own_base() {
+    let tls = json!({ "fileserver_tls_cert": "/c", "fileserver_tls_key": "/k" });
+    let config = config_of(&tls);
+    assert_eq!(config.download_url("a.pcap"), "https://192.168.0.109:8081/a.pcap");
+    assert_eq!(config.url(Service::Listener, 1, "x"), "http://192.168.0.109:1/x");
+    let of = config.tls(Service::Fileserver).unwrap();
+    assert_eq!((of.cert.clone(), of.key.clone(), of.client_ca.clone()), ("/c".into(), "/k".into(), None));
+    assert_eq!(config.tls(Service::Listener), None);
+
+    let config = config_of(
+        &json!({ "listener_tls_cert": "/c", "listener_tls_key": "/k", "listener_tls_client_ca": "/a" }),
+    );
+    assert_eq!(config.download_url("a.pcap"), "http://192.168.0.109:8081/a.pcap");
+    assert_eq!(config.url(Service::Listener, 1, "x"), "https://192.168.0.109:1/x");
+    assert!(config.openness(Service::Listener).is_none() && config.openness(Service::Fileserver).is_some());
+
+    let base = json!({ "download_url_base": "https://pcap.example.com/evidence", "host": "::1" });
+    assert_eq!(config_of(&base).download_url("a.pcap"), "https://pcap.example.com/evidence/a.pcap");
+}

@@ -30,7 +30,7 @@ fn headers(values: &[&[u8]]) -> HeaderMap {
 
 fn from(address: &str) -> Context {
     let address: IpAddr = address.parse().unwrap();
-    Context::new((address, 1).into(), address)
+    Context::new((address, 1).into(), address, None)
 }
 
 async fn ask(door: &Door, address: &str, values: &[&[u8]]) -> Result<Identity, Denied> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use pcapx_core::config::Secret;
-use pcapx_testkit::process::{Connection, NoReply, Service, Site, basic, poll};
+use pcapx_testkit::process::{Authority, Connection, NoReply, Service, Site, basic, poll};
 use serde_json::Value;
 
 use crate::fake::{Fake, HELD};
-use crate::{ALERT, assert_result, evidence, listener, post, post_bytes, request, told};
+use crate::{ALERT, ALERT_FILE, assert_result, evidence, listener, post, post_bytes, request, told};
 
 /// 2 MiB, the largest body.
 const LIMIT: usize = 2_097_152;
@@ -376,4 +376,32 @@ fn the_filter_of_the_address_decides() {
     // The last question is the first one again; what else was asked about the alert stands beside it.
     let aside = |number| crate::ALERT_FILE.replace(".pcap", &format!(".{number}.pcap"));
     assert_eq!(evidence(&fake.site), [aside(2), aside(3), aside(4), crate::ALERT_FILE.to_owned()]);
+}
+
+#[test]
+fn over_tls_the_help_and_the_links_say_https() {
+    let authority = Authority::new("test");
+    let mut fake = Fake::new("echo packets > \"$output\"");
+    authority.issue("both").write(fake.site.path(), "both");
+    for service in ["listener", "fileserver"] {
+        for (key, ending) in [("cert", "crt"), ("key", "key")] {
+            let path = fake.path(&format!("both.{ending}"));
+            fake.site.set(&format!("{service}_tls_{key}"), path);
+        }
+    }
+    let service = fake.listener();
+    let client = authority.client(None);
+    let ask = |bytes: &[u8]| Connection::open_tls(service.address(), &client).unwrap().exchange(bytes);
+    let help: Value = serde_json::from_slice(&ask(&request("GET /", &[], b"")).body).unwrap();
+    assert!(help["examples"][0].as_str().unwrap().starts_with("https://127.0.0.1:"), "{help}");
+    assert_result(&ask(&post_bytes("/", ALERT.as_bytes())), &format!("https://127.0.0.1:0/{ALERT_FILE}"));
+}
+
+#[test]
+fn links_have_the_base_that_is_set() {
+    let mut fake = Fake::new("echo packets > \"$output\"");
+    fake.site.set("download_url_base", "https://pcap.example.com/evidence");
+    let service = fake.listener();
+    let link = format!("https://pcap.example.com/evidence/{ALERT_FILE}");
+    assert_result(&post(service.address(), "/", ALERT), &link);
 }

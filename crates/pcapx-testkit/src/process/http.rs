@@ -1,19 +1,52 @@
 //! HTTP/1.1 from the client's side, byte by byte: what a well-behaved library would never send can be sent.
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use super::{PATIENCE, TlsClient};
 
 /// One connection to a server.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes that came and belong to no reply yet.
     unread: Vec<u8>,
     patience: Duration,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(tcp) => tcp.write_all(bytes),
+            Self::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+        }
+    }
 }
 
 /// What a server answered.
@@ -115,9 +148,37 @@ impl Connection {
             Ok(stream) => {
                 // Bytes sent one by one shall go out one by one. A failure costs that and nothing else.
                 let _ = stream.set_nodelay(true);
-                Self { stream, unread: Vec::new(), patience: PATIENCE }
+                Self { stream: Stream::Plain(stream), unread: Vec::new(), patience: PATIENCE }
             }
             Err(error) => panic!("cannot connect to {server}: {error}"),
+        }
+    }
+
+    /// Connects and speaks TLS with a server called `localhost`. Fails when that server is not to `client`'s taste or
+    /// does not like `client`; TLS 1.3 tells the latter with the first answer only.
+    ///
+    /// # Errors
+    /// What the handshake said.
+    ///
+    /// # Panics
+    /// When nobody accepts.
+    pub fn open_tls(server: SocketAddr, client: &TlsClient) -> io::Result<Self> {
+        let plain = Self::open(server);
+        let Stream::Plain(mut tcp) = plain.stream else { return Err(ErrorKind::Unsupported.into()) };
+        tcp.set_read_timeout(Some(plain.patience))?;
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        let mut tls = ClientConnection::new(Arc::clone(client), name).map_err(io::Error::other)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut tcp)?;
+        }
+        Ok(Self { stream: Stream::Tls(Box::new(StreamOwned::new(tls, tcp))), ..plain })
+    }
+
+    /// The certificate that the server showed, DER; `None` without TLS.
+    pub fn server_certificate(&self) -> Option<Vec<u8>> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(tls) => tls.conn.peer_certificates()?.first().map(|certificate| certificate.to_vec()),
         }
     }
 
@@ -135,7 +196,7 @@ impl Connection {
 
     /// Sends no more, still reads.
     pub fn finish_sending(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.stream.tcp().shutdown(Shutdown::Write);
     }
 
     /// Sends a request and reads the reply.
@@ -240,7 +301,7 @@ impl Connection {
         let mut buffer = [0; 16 * 1024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
+            if left.is_zero() || self.stream.tcp().set_read_timeout(Some(left)).is_err() {
                 return Err(NoReply::Silence(std::mem::take(&mut self.unread)));
             }
             match self.stream.read(&mut buffer) {

@@ -15,6 +15,7 @@
 //!
 //! Every wait has a deadline, and every process that was started is ended when its [`Service`] or [`Running`] is dropped.
 
+mod authority;
 mod http;
 mod running;
 mod service;
@@ -22,6 +23,7 @@ mod site;
 
 use std::time::{Duration, Instant};
 
+pub use authority::{Authority, Certificate, TlsClient};
 pub use http::{Connection, NoReply, Reply, basic, request};
 pub use running::Running;
 pub use rustix::process::Signal;

@@ -66,7 +66,7 @@ impl Service {
         }
     }
 
-    /// Runs `command` and waits until a line with `http://ADDRESS:PORT` appears on its stdout.
+    /// Runs `command` and waits until a line with `http://ADDRESS:PORT`, or `https`, appears on its stdout.
     ///
     /// # Panics
     /// When the program cannot be started at all.
@@ -160,7 +160,7 @@ impl Service {
 
 /// The address in a ready line such as `pcapx-listener: listening on http://0.0.0.0:8888`.
 fn address_of(line: &str) -> Option<SocketAddr> {
-    let (_, address) = line.split_once("http://")?;
+    let (_, address) = line.split_once("http://").or_else(|| line.split_once("https://"))?;
     let mut address: SocketAddr = address.trim_end().trim_end_matches('/').parse().ok()?;
     match address.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -235,6 +235,7 @@ mod tests {
     fn reads_the_address_of_a_ready_line() {
         assert_eq!(address_of("x: listening on http://0.0.0.0:8888"), Some(([127, 0, 0, 1], 8888).into()));
         assert_eq!(address_of("http://[::]:1/"), "[::1]:1".parse().ok());
+        assert_eq!(address_of("x: listening on https://[::1]:1"), "[::1]:1".parse().ok());
         assert_eq!(address_of("listening soon"), None);
     }
 
