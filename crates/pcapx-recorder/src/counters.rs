@@ -23,6 +23,8 @@ pub struct Counters {
     /// Packets handed over to be written.
     pub packets_recorded: AtomicU64,
     /// Their bytes on the wire.
+    pub bytes_recorded: AtomicU64,
+    /// Bytes on the wire of the packets received.
     pub bytes_received: AtomicU64,
     /// Packets that the kernel dropped because the ring was full.
     pub kernel_drops: AtomicU64,

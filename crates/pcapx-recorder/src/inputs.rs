@@ -6,12 +6,18 @@
 //! ```
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
+use pcapx_timeline::link::LinkType;
+use pcapx_timeline::matcher::Matcher;
+
 use crate::afpacket::{CaptureOptions, Lasting, bear};
+use crate::counters::Counters;
 use crate::options::{Direction, Input, Settings};
 use crate::recording::CHUNKS_BYTES;
-use crate::source::{FileSource, InputSource, SourceError};
+use crate::sieve::Sieve;
+use crate::source::{FileSource, InputSource, LanePlan, Merged, PacketSource, SourceError};
 
 /// The least ring that is worth having.
 const RING_LEAST_BYTES: u64 = 8 << 20;
@@ -20,11 +26,37 @@ const BATCHES_PART: u64 = 4;
 /// With several rings, packets of one wait until the others have handed over theirs.
 const RETIRE_AMONG_SEVERAL: Duration = Duration::from_millis(20);
 
-/// The sources of a recording, and what their lanes may take if they are several.
+/// The sources of a recording, open: the kernel keeps what comes.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) sources: Vec<InputSource>,
-    pub(crate) lane_bytes: usize,
+    sources: Vec<InputSource>,
+    /// What the batches of a lane may take.
+    lane_bytes: usize,
+}
+
+impl Opened {
+    /// Begins to take packets, with a thread for each source if they are several. What is kept of the packets is chosen by
+    /// whoever has the sieve.
+    pub(crate) fn start(
+        mut self,
+        settings: &Settings,
+        counters: &Arc<Counters>,
+    ) -> Result<(InputSource, Option<Sieve>), SourceError> {
+        let sieve = Sieve {
+            link_type: self.sources.first().map_or(LinkType::ETHERNET, PacketSource::link_type),
+            filter: settings.filter.as_ref().map(Matcher::new),
+            slicing: settings.slicing,
+            snaplen: settings.snaplen,
+        };
+        if self.sources.len() == 1
+            && let Some(source) = self.sources.pop()
+        {
+            return Ok((source, Some(sieve)));
+        }
+        let lanes =
+            LanePlan { sieve: Arc::new(sieve), counters: Arc::clone(counters), bytes: self.lane_bytes };
+        Ok((InputSource::Merged(Merged::start(self.sources, &lanes)?), None))
+    }
 }
 
 /// Opens everything that is named.

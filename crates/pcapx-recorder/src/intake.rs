@@ -71,6 +71,7 @@ pub(crate) fn run<S: PacketSource>(
         counts: Counts::default(),
         tally: Tally::default(),
         recorded: 0,
+        recorded_bytes: 0,
         flushed: Instant::now(),
         latest: None,
         recorded_to: Timestamp::now(),
@@ -104,6 +105,8 @@ struct Desk {
     /// Packets that the counters do not know of yet: those that came, and those that were recorded.
     tally: Tally,
     recorded: u64,
+    /// Their bytes on the wire.
+    recorded_bytes: u64,
     flushed: Instant,
     /// The time of the last packet.
     latest: Option<Timestamp>,
@@ -188,11 +191,13 @@ impl Desk {
         }
         self.latest = Some(packet.time);
         self.recorded += 1;
+        self.recorded_bytes += u64::from(packet.orig_len);
     }
 
     fn tell_counts(&mut self) {
         self.tally.settle(&self.counters);
         Counters::add(&self.counters.packets_recorded, std::mem::take(&mut self.recorded));
+        Counters::add(&self.counters.bytes_recorded, std::mem::take(&mut self.recorded_bytes));
     }
 
     fn begin(&mut self, first: Timestamp) {

@@ -38,6 +38,7 @@ pub mod recording;
 pub mod rotation;
 pub mod service;
 pub mod sieve;
+pub mod simulate;
 pub mod source;
 pub mod status;
 pub mod storage;

@@ -3,6 +3,7 @@
 //! ```text
 //! command line, n2disk.conf ─► options ─► service: lock, recovery, limit, source ─► recording
 //!                                          signals end it: the last segment is sealed
+//!                          └► simulate: what this machine can record
 //! ```
 //!
 //! Exit codes:
@@ -22,6 +23,7 @@ use std::sync::atomic::AtomicBool;
 
 use pcapx_recorder::options::{self, Asked, Settings};
 use pcapx_recorder::service::{self, Cause};
+use pcapx_recorder::simulate;
 
 const RECORDING_FAILED: u8 = 1;
 const OPTIONS_WRONG: u8 = 2;
@@ -60,7 +62,13 @@ fn record(settings: &Settings) -> ExitCode {
         // Only signals that cannot be handled are refused.
         let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
     }
-    match service::run(settings, &stop) {
+    let done = match settings.simulation {
+        None => service::run(settings, &stop),
+        Some(simulation) => {
+            simulate::run(simulation, settings, &stop).map(|table| print!("{table}")).map_err(Into::into)
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");

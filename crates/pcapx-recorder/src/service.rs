@@ -10,11 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pcapx_core::local::LocalZone;
-use pcapx_timeline::link::LinkType;
-use pcapx_timeline::matcher::Matcher;
 
 use crate::counters::Counters;
-use crate::inputs::{self, Opened};
+use crate::inputs;
 use crate::intake::IntakePlan;
 use crate::options::Settings;
 use crate::privileges::{Account, PrivilegeError};
@@ -22,7 +20,7 @@ use crate::record::RecordForm;
 use crate::recording::{RecordError, record};
 use crate::rotation::Rotation;
 use crate::sieve::Sieve;
-use crate::source::{LanePlan, Merged, PacketSource, SourceError};
+use crate::source::{PacketSource, SourceError};
 use crate::status::Status;
 use crate::storage::{
     FolderLock, Layout, Recovered, Retention, StorageError, StoragePlan, limit_bytes, recover,
@@ -35,9 +33,6 @@ pub enum ServiceError {
     /// While recording.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// An option that is read and does nothing yet: to go on without it would not be what was asked for.
-    #[error("--simulate is not offered yet: measure with a recording to a folder in memory")]
-    NotOffered,
     /// The user to become.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
@@ -87,7 +82,8 @@ impl ServiceError {
         match self {
             Self::Record(RecordError::Source(_)) => Cause::Source,
             Self::Record(RecordError::Storage(StorageError::InUse { .. })) => Cause::InUse,
-            Self::Record(RecordError::Storage(StorageError::LimitTooSmall { .. })) => Cause::Options,
+            Self::Record(RecordError::Storage(StorageError::LimitTooSmall { .. }))
+            | Self::Privilege(PrivilegeError::Unknown { .. }) => Cause::Options,
             Self::Record(RecordError::Storage(_)) => Cause::Storage,
             _ => Cause::Other,
         }
@@ -96,9 +92,6 @@ impl ServiceError {
 
 /// Records as `settings` say until `stop` is set or the sources end.
 pub fn run(settings: &Settings, stop: &Arc<AtomicBool>) -> Result<(), ServiceError> {
-    if settings.simulation.is_some() {
-        return Err(ServiceError::NotOffered);
-    }
     if settings.inputs.is_empty() {
         return Err(ServiceError::NoInput);
     }
@@ -107,29 +100,15 @@ pub fn run(settings: &Settings, stop: &Arc<AtomicBool>) -> Result<(), ServiceErr
         let failed = |source| ServiceError::PidFile { path: path.clone(), source };
         fs::write(path, format!("{}\n", std::process::id())).map_err(failed)?;
     }
-    let Opened { mut sources, lane_bytes } = inputs::open(settings)?;
+    let opened = inputs::open(settings)?;
     let place = Place::make(settings, account.as_ref())?;
     if let Some(account) = &account {
         account.assume()?;
         log::info!("goes on as {account}, without any capability");
     }
     let counters = Arc::new(Counters::default());
-    let link_type = sources.first().map_or(LinkType::ETHERNET, PacketSource::link_type);
-    let sieve = Sieve {
-        link_type,
-        filter: settings.filter.as_ref().map(Matcher::new),
-        slicing: settings.slicing,
-        snaplen: settings.snaplen,
-    };
-    if sources.len() > 1 {
-        let lanes = LanePlan { sieve: Arc::new(sieve), counters: Arc::clone(&counters), bytes: lane_bytes };
-        let mut merged = Merged::start(sources, &lanes)?;
-        return follow(&mut merged, None, settings, &place, &counters, stop);
-    }
-    match sources.pop() {
-        None => Err(ServiceError::NoInput),
-        Some(mut source) => follow(&mut source, Some(sieve), settings, &place, &counters, stop),
-    }
+    let (mut source, sieve) = opened.start(settings, &counters)?;
+    follow(&mut source, sieve, settings, &place, &counters, stop)
 }
 
 /// Where a recording goes; links are resolved.

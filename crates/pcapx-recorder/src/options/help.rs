@@ -31,11 +31,31 @@ Examples:
   # headers only, without the backup's traffic
   pcapx-recorder -i eth0 -o /storage/pcaps -I --packet-slicing 4 \\
       -f \"not host 10.0.0.9\"
-  # how fast is the disk
-  pcapx-recorder -o /storage/pcaps --simulate disk
+  # a fast link: four rings with a thread each, 2 GB for bursts
+  pcapx-recorder -i eth0 -o /storage/pcaps -I --threads 4 -b 2048
+  # started as root, recording as n2disk's user
+  pcapx-recorder -i eth0 -o /storage/pcaps -I -u n2disk:ntop
+  # how fast is the disk; what of a link's traffic comes through
+  pcapx-recorder -o /storage/pcaps --simulate disk -I
+  pcapx-recorder -i eth0 --simulate index
+  # without root, in a network of one's own
+  unshare -Urn sh -c \\
+      'ip link set lo up; pcapx-recorder -i lo -o /tmp/pcaps -I'
 
-Exactly one folder is written to by one recorder. Rights to record come from
-CAP_NET_RAW, which the shipped systemd unit gives.
+Exactly one folder is written to by one recorder. To record needs the
+capability CAP_NET_RAW, which root has, a systemd unit gives
+(AmbientCapabilities=CAP_NET_RAW), or the program itself is given:
+  setcap cap_net_raw+ep /usr/bin/pcapx-recorder
+
+Exit codes:
+  0  ended as asked
+  1  recording failed in another way than the following
+  2  the options are wrong
+  3  an interface or a file cannot be recorded from: it is not there, there is
+     no right to it, or it is gone and cannot be opened again
+  4  the disk cannot be recorded to: it is read-only, fails, is gone, or there
+     is no right to a folder
+  5  another recorder has the folder
 ";
 
 /// The text that an option asks for, if it asks for one.

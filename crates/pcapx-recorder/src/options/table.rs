@@ -139,8 +139,8 @@ const LICENCE: &str = "there is no licence to ask for";
 options! {
     // Capture.
     "interface" | 'i' (Needed "NAME|FILE") =>
-        sets(Setting::Inputs, "interface to record; several: a,b or -i a -i b. A name that has a / or ends \
-            in .pcap is a capture file, read to its end");
+        sets(Setting::Inputs, "interface to record; several, a,b or -i a -i b, are one recording in the order \
+            of time. A name that has a / or ends in .pcap is a capture file, read to its end");
     "active-wait" | 'g' =>
         Idle("the recorder sleeps while nothing comes; it loses nothing by that, the kernel fills the ring");
     "poll-duration" | 'q' (Needed "MSEC") => Idle("the kernel wakes the recorder when there are packets");
@@ -192,7 +192,8 @@ options! {
         sets(Setting::Buffer, "memory for packets that wait for the disk, shared with the kernel [default: \
             128]");
     "threads" (Needed "N") =>
-        sets(Setting::Threads, "threads that one interface is shared out to, for fast links [default: 1]");
+        sets(Setting::Threads, "threads, each with a ring, that one interface is shared out to by flows, for fast \
+            links [default: 1]");
     "dump-directory" | 'o' (Needed "DIR") => sets(Setting::Dump, "folder of the capture files");
     "archive-directory" | 'O' (Needed "DIR") =>
         Idle("nothing is moved; files that have their final name can be copied away at any time");
@@ -279,8 +280,9 @@ options! {
             capture, without disk; 3 or index, like 2 with indexes; 4 or core, without both");
     "hole-detection" (Needed "MSEC") => Idle("times without packets are told by capinfos and the like");
     "ts-lsb-interf-encoding" => Idle("time stamps are left as they are");
-    "unprivileged-user" | 'u' (Needed "NAME") =>
-        sets(Setting::User, "user to become once the sockets are open [default: stay]");
+    "unprivileged-user" | 'u' (Needed "USER") =>
+        sets(Setting::User, "user to become once the sockets are open, with all capabilities given up; USER:GROUP \
+            names the group, too [default: stay]");
     "dont-change-user" => sets(Setting::User, "stay the user that started the recorder; it is the default");
     "pid" | 'P' (Needed "FILE") => sets(Setting::PidFile, "file for the number of the process");
     "version" | 'V' => sets(Setting::Version, "print the version");

@@ -12,8 +12,11 @@ use pcapx_timeline::segment::SegmentError;
 pub enum SourceError {
     /// The process may not open packet sockets.
     #[error(
-        "capturing from {interface} needs the capability CAP_NET_RAW: run as root, have systemd grant it \
-         (AmbientCapabilities=CAP_NET_RAW), or give it to the program (setcap cap_net_raw+ep)"
+        "capturing from {interface} needs the capability CAP_NET_RAW, which this process does not have: start it as root \
+         (-u USER gives all rights up again), or have systemd grant it (AmbientCapabilities=CAP_NET_RAW in the unit), or \
+         give it to the program (setcap cap_net_raw+ep {}); to try it without root, `unshare -Urn` gives a network of \
+         one's own",
+        program()
     )]
     NotPermitted {
         /// The interface asked for.
@@ -131,6 +134,12 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// The path of this program, for whoever has to name it.
+fn program() -> String {
+    let path = std::env::current_exe();
+    path.map_or_else(|_| "pcapx-recorder".to_owned(), |path| path.display().to_string())
 }
 
 impl SourceError {

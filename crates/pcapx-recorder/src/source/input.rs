@@ -1,20 +1,22 @@
-//! Whatever can be named as a source.
+//! Whatever a recording can be made of.
 
 use std::time::Duration;
 
 use pcapx_core::time::Timestamp;
 use pcapx_timeline::link::LinkType;
 
-use super::{Counts, FileSource, Packet, PacketSource, SourceError, Waited};
+use super::{Counts, FileSource, Merged, Packet, PacketSource, SourceError, Waited};
 use crate::afpacket::Lasting;
 
-/// An interface or a capture file.
+/// An interface, a capture file, or several of them.
 #[derive(Debug)]
 pub enum InputSource {
     /// An interface.
     Interface(Lasting),
     /// A capture file.
     File(FileSource),
+    /// Several.
+    Merged(Merged),
 }
 
 impl PacketSource for InputSource {
@@ -22,6 +24,7 @@ impl PacketSource for InputSource {
         match self {
             Self::Interface(source) => source.name(),
             Self::File(source) => source.name(),
+            Self::Merged(source) => source.name(),
         }
     }
 
@@ -29,6 +32,7 @@ impl PacketSource for InputSource {
         match self {
             Self::Interface(source) => source.link_type(),
             Self::File(source) => source.link_type(),
+            Self::Merged(source) => source.link_type(),
         }
     }
 
@@ -36,6 +40,7 @@ impl PacketSource for InputSource {
         match self {
             Self::Interface(source) => source.wait(timeout, each),
             Self::File(source) => source.wait(timeout, each),
+            Self::Merged(source) => source.wait(timeout, each),
         }
     }
 
@@ -43,6 +48,7 @@ impl PacketSource for InputSource {
         match self {
             Self::Interface(source) => source.stop(),
             Self::File(source) => source.stop(),
+            Self::Merged(source) => source.stop(),
         }
     }
 
@@ -50,6 +56,7 @@ impl PacketSource for InputSource {
         match self {
             Self::Interface(source) => source.settled(),
             Self::File(source) => source.settled(),
+            Self::Merged(source) => source.settled(),
         }
     }
 
@@ -57,6 +64,7 @@ impl PacketSource for InputSource {
         match self {
             Self::Interface(source) => source.counts(),
             Self::File(source) => source.counts(),
+            Self::Merged(source) => source.counts(),
         }
     }
 }

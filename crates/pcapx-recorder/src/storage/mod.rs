@@ -36,6 +36,7 @@ use crate::record::RecordForm;
 pub use error::StorageError;
 pub use layout::{Layout, SegmentPaths};
 pub use lock::FolderLock;
+pub(crate) use open_segment::Records;
 pub use recovery::{Recovered, recover};
 pub use retention::Retention;
 pub(crate) use retention::limit_bytes;

@@ -3,6 +3,7 @@
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 use pcapx_timeline::index::IndexWriter;
+use pcapx_timeline::link::LinkType;
 use pcapx_timeline::packet::PacketKeys;
 
 use super::segment_file::SegmentFile;
@@ -61,7 +62,7 @@ impl Index {
 
 /// Finds the records in the chunks of a segment, one chunk after another.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Records {
+pub(crate) struct Records {
     form: RecordForm,
     /// Bytes that were handed over: where the next new byte belongs.
     len: u64,
@@ -167,8 +168,17 @@ impl OpenSegment {
 
 impl Records {
     /// Those of a segment that begins with the next chunk.
-    pub(super) fn first_of(form: RecordForm) -> Self {
+    pub(crate) fn first_of(form: RecordForm) -> Self {
         Self { form, len: 0 }
+    }
+
+    pub(crate) fn link_type(&self) -> LinkType {
+        self.form.link_type
+    }
+
+    /// Bytes of the segment so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
     }
 
     /// Where a chunk, which is the next one, begins in its segment.
@@ -177,7 +187,10 @@ impl Records {
     }
 
     /// The records of the next chunk, but for those carried over: place in the segment, header and bytes.
-    fn of<'c>(&self, chunk: &'c Chunk) -> impl Iterator<Item = (u64, RecordHeader, &'c [u8])> + use<'c> {
+    pub(crate) fn of<'c>(
+        &self,
+        chunk: &'c Chunk,
+    ) -> impl Iterator<Item = (u64, RecordHeader, &'c [u8])> + use<'c> {
         let (form, place, bytes) = (self.form, self.place(chunk), chunk.bytes());
         let mut at = if self.len == 0 { FILE_HEADER_BYTES } else { chunk.carried() };
         std::iter::from_fn(move || {
@@ -191,7 +204,7 @@ impl Records {
     }
 
     /// Goes on behind a chunk.
-    fn pass(&mut self, chunk: &Chunk) {
+    pub(crate) fn pass(&mut self, chunk: &Chunk) {
         self.len = self.place(chunk) + chunk.bytes().len() as u64;
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Program {
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) log: String,
+    /// What it has printed besides.
+    pub(crate) printed: String,
     /// All that it has recorded, in the order of the files and within them.
     pub(crate) packets: Vec<Packet>,
 }
@@ -37,7 +39,8 @@ impl Program {
     /// Starts it and waits for nothing.
     pub(crate) fn launch(words: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = File::create(folder.path().join("log")).unwrap();
+        let file = |name| File::create(folder.path().join(name)).unwrap();
+        let (log, printed) = (file("log"), file("printed"));
         let dump = folder.path().join("dump");
         let process = Running::spawn(
             Command::new(env!("CARGO_BIN_EXE_pcapx-recorder"))
@@ -46,6 +49,7 @@ impl Program {
                 .arg("-A")
                 .arg(&dump)
                 .args(words.split_whitespace())
+                .stdout(printed)
                 .stderr(log),
         );
         Self { process: process.unwrap(), folder }
@@ -81,7 +85,8 @@ impl Program {
         let status = self.process.wait(PATIENCE);
         let log = self.log();
         let status = status.unwrap_or_else(|| panic!("it does not end:\n{log}"));
-        Ended { code: status.code(), packets: recorded(&self.dump()), log }
+        let printed = fs::read_to_string(self.folder.path().join("printed")).unwrap();
+        Ended { code: status.code(), packets: recorded(&self.dump()), log, printed }
     }
 }
 

@@ -19,8 +19,10 @@ fn without_the_capability_its_name_and_the_remedy_are_told() {
     let folder = dump.path().to_str().unwrap();
     let output = unshare.run(["-Ur", env!("CARGO_BIN_EXE_pcapx-recorder"), "-i", "lo", "-o", folder]);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{errors}");
-    for word in ["lo", "CAP_NET_RAW", "AmbientCapabilities=", "setcap"] {
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    let setcap = concat!("setcap cap_net_raw+ep ", env!("CARGO_BIN_EXE_pcapx-recorder"));
+    for word in ["capturing from lo", "CAP_NET_RAW", "root", "AmbientCapabilities=", setcap, "unshare -Urn"] {
         assert!(errors.contains(word), "{errors}");
     }
 }

@@ -91,3 +91,20 @@ fn interfaces_of_different_links_are_refused() {
         assert!(ended.log.contains("far (ETHERNET) and tun9 (RAW)"), "{}", ended.log);
     });
 }
+
+#[test]
+fn what_an_interface_brings_is_measured_without_being_recorded() {
+    alone("several::what_an_interface_brings_is_measured_without_being_recorded", || {
+        connect();
+        for words in ["-i far --simulate capture", "-i far --threads 2 -e index"] {
+            let program = Program::launch(words);
+            program.logged("taking packets", 1);
+            send(&flows(3000, 16), NEAR, FAR);
+            let ended = program.stop();
+            assert_eq!((ended.code, ended.packets.len()), (Some(0), 0), "{}", ended.log);
+            let row = ended.printed.lines().find(|line| line.starts_with("what came")).unwrap();
+            let words: Vec<_> = row.split_whitespace().collect();
+            assert_eq!((words[3], words.last()), ("3000", Some(&"0")), "{}", ended.printed);
+        }
+    });
+}
