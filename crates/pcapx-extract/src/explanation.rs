@@ -13,6 +13,9 @@ use pcapx_timeline::{Catalog, Query};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
+/// Why a file that grows is searched as a whole.
+const IS_WRITTEN: &str = "the file is being written";
+
 /// Everything there is to say about a search that has run.
 #[derive(Debug)]
 pub(crate) struct Explanation<'e> {
@@ -57,11 +60,13 @@ pub(crate) fn reasons(
 fn reason(segment: &Segment, place: Option<&IndexPlace>) -> Option<String> {
     let Some(place) = place else { return Some("indexes are not to be used".to_owned()) };
     if segment.is_open {
-        return Some("the file is being written".to_owned());
+        return Some(IS_WRITTEN.to_owned());
     }
     let identity = Identity { len: segment.len, modified: segment.modified, inode: segment.file_id.1 };
     match IndexReader::find(place, &segment.file, &identity) {
         Err(error @ IndexError::Missing) => Some(error.to_string()),
+        // That is told as a warning, unless it grows.
+        Err(IndexError::Stale) => Some(IS_WRITTEN.to_owned()),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use pcapx_core::filter::{Expr, parse};
 use pcapx_core::time::Timestamp;
@@ -44,6 +44,12 @@ fn put(dir: &Path, name: &str, packets: &[Packet]) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     Pcap::new().write(&path, packets);
     path
+}
+
+/// Nobody has written to the file for an hour.
+fn finish(path: &Path) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
 }
 
 fn filter(text: &str) -> Expr {
@@ -138,6 +144,49 @@ fn n2disks_layout_is_read_once() {
 }
 
 #[test]
+fn a_file_of_any_name_may_be_torn_or_empty_while_it_grows() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = Pcap::new().encode(&[packet(0, 1, 1), packet(10, 1, 2)]);
+    let files = [("torn.pcap", whole.len() - 1), ("empty.pcap", 0), ("begun.pcap", 7), ("headed.pcap", 24)];
+    for (name, len) in files {
+        fs::write(dir.path().join(name), &whole[..len]).unwrap();
+    }
+    let pcapng = Pcapng::little_endian().interface(Interface::new());
+    let pcapng =
+        pcapng.packet(0, at(20), &packet(20, 1, 3).data).packet(0, at(30), b"not yet whole").finish();
+    fs::write(dir.path().join("torn.pcapng"), &pcapng[..pcapng.len() - 9]).unwrap();
+    let is_told = |told: &[&str]| {
+        let answer = ask(dir.path(), Some(filter("host 10.0.0.1")), Window::ALL);
+        assert_eq!(answer.extraction.counts.packets_matched, 2);
+        let mut names: Vec<_> =
+            answer.extraction.warnings.iter().map(|w| w.path.file_name().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, told, "{:?}", answer.extraction.warnings);
+    };
+    is_told(&[]);
+    for (name, _) in files {
+        finish(&dir.path().join(name));
+    }
+    is_told(&["begun.pcap", "empty.pcap", "torn.pcap"]);
+    finish(&dir.path().join("torn.pcapng"));
+    is_told(&["begun.pcap", "empty.pcap", "torn.pcap", "torn.pcapng"]);
+}
+
+#[test]
+fn a_file_that_has_grown_since_it_was_listed_may_be_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = put(dir.path(), "a.pcap", &[packet(0, 1, 1)]);
+    finish(&path);
+    let catalog = Catalog::open(&[dir.path()]).unwrap();
+    let whole = Pcap::new().encode(&[packet(0, 1, 1), packet(10, 1, 2)]);
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    finish(&path);
+    let out = tempfile::tempdir().unwrap();
+    let extraction = catalog.query(None, Window::ALL).write_to(&out.path().join("out.pcap")).unwrap();
+    assert_eq!((extraction.counts.packets_matched, &extraction.warnings[..]), (1, &[][..]));
+}
+
+#[test]
 fn what_cannot_be_used_is_named_and_the_rest_is_searched() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), "good.pcap", &[packet(0, 1, 1)]);
@@ -152,6 +201,9 @@ fn what_cannot_be_used_is_named_and_the_rest_is_searched() {
     fs::write(dir.path().join("damaged.pcap"), &damaged).unwrap();
     Pcap::new().link_type(147).write(&dir.path().join("user0.pcap"), &[packet(8, 1, 5)]);
     fs::write(dir.path().join(".hidden.pcap"), b"not looked at").unwrap();
+    for name in ["empty.pcap", "torn.pcap"] {
+        finish(&dir.path().join(name));
+    }
 
     let answer = ask(dir.path(), Some(filter("host 10.0.0.1")), Window::ALL);
     assert_eq!(packets(&answer), [packet(0, 1, 1), packet(5, 1, 2), packet(7, 1, 4)]);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
 use pcapx_testkit::capture::Pcap;
 use pcapx_testkit::tool;
@@ -88,6 +89,8 @@ fn files_that_cannot_be_searched_are_named() {
     let mut cut = Pcap::new().encode(&packets);
     cut.truncate(cut.len() - 5);
     fs::write(room.timeline().join("cut.pcap"), cut).unwrap();
+    let cut = fs::File::options().append(true).open(room.timeline().join("cut.pcap")).unwrap();
+    cut.set_modified(SystemTime::now() - Duration::from_secs(300)).unwrap();
     fs::write(room.timeline().join("notes.txt"), b"these are notes and no capture").unwrap();
     symlink("nowhere.pcap", room.timeline().join("dangling.pcap")).unwrap();
     let ran = room.extract(&["-o", "a.pcap"]).ended(0);

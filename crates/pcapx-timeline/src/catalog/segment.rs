@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::disk::Stat;
+use super::folder::QUIET;
 use super::probe::{self, Span};
 use crate::coverage::Drops;
 use crate::index::{Identity, Summary};
@@ -108,6 +109,17 @@ impl Segment {
             file: self.file.clone(),
             ..*self
         }
+    }
+
+    /// Whether somebody may still write to it at the time `now`: its name says so, or somebody did in the minute before.
+    pub fn may_grow(&self, now: Timestamp) -> bool {
+        self.is_open || now < self.modified.saturating_add(QUIET)
+    }
+
+    /// What orders segments by age, the oldest first: the time of writing. Where that is the same – copies, file systems that
+    /// count in seconds – the time in the name, then the path.
+    pub fn age_order(&self) -> (Timestamp, Option<Timestamp>, &Path) {
+        (self.modified, self.named_time, &self.path)
     }
 
     /// Takes over what was learned of the same file in the same state by another path.

@@ -167,6 +167,8 @@ impl<'c> Candidates<'c> {
         match self.index(segment, query, matcher) {
             Ok(()) => return,
             Err(IndexError::Missing) => {}
+            // It was indexed while its recorder paused, or bears the name of a file that was.
+            Err(IndexError::Stale) if segment.may_grow(Timestamp::now()) => {}
             Err(e) => {
                 let kind = WarningKind::IndexNotUsed(e.to_string());
                 self.warnings.push(Warning { path: segment.path.clone(), kind });
@@ -189,7 +191,9 @@ impl<'c> Candidates<'c> {
                 }
             }
             // The recorder has created the file and not written to it yet.
-            Err(SegmentError::TooShort { .. }) if segment.is_open => self.counts.segments_skipped += 1,
+            Err(SegmentError::TooShort { .. }) if segment.may_grow(Timestamp::now()) => {
+                self.counts.segments_skipped += 1;
+            }
             Err(e) => {
                 self.coverage.unreadable(segment, query.window);
                 self.warnings.push(Warning::of_error(segment.path.clone(), &e));

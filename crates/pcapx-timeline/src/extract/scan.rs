@@ -1,6 +1,7 @@
 //! Reads one segment and hands on what matches.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
@@ -136,7 +137,7 @@ impl Scan<'_> {
         match end {
             Err(e) => warnings.push(Warning::of_error(path.clone(), &e)),
             // A file that is being written ends wherever the writer is.
-            Ok(Some(Ending::Cut(at))) if !self.candidate.segment.is_open => {
+            Ok(Some(Ending::Cut(at))) if !self.may_grow(reader.file()) => {
                 warnings.push(Warning { path: path.clone(), kind: WarningKind::CutShort(at) });
             }
             Ok(_) => {}
@@ -145,6 +146,12 @@ impl Scan<'_> {
             warnings.push(Warning { path: path.clone(), kind: WarningKind::LinkTypeUnknown(link) });
         }
         Ok(warnings)
+    }
+
+    /// Whether somebody may still be writing to the segment, which is open as `file`, or has done so since it was listed.
+    fn may_grow(&self, file: &File) -> bool {
+        let segment = self.candidate.segment;
+        segment.may_grow(Timestamp::now()) || !segment.is_state_of(file)
     }
 
     /// Goes through the packets of `ranges`. The inner result is how the segment ended, where a range reaches so far.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use pcapx_core::filter::{Expr, parse};
 use pcapx_core::time::Timestamp;
@@ -117,6 +118,12 @@ pub(crate) fn scanned(timeline: &Path, filter: Option<&Expr>, window: Window) ->
 pub(crate) fn assert_same(with: &Answer, without: &Answer, what: &str) {
     assert!(with.is_same_file(without), "{what}: another answer");
     assert_eq!(with.warnings(), without.warnings(), "{what}");
+}
+
+/// Nobody has written to the file at `path` for an hour.
+pub(crate) fn finish(path: &Path) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
 }
 
 /// Indexes the segment at `path`, beside it.

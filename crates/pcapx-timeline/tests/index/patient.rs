@@ -12,7 +12,7 @@ use pcapx_timeline::index::{Identity, IndexReader, Plan};
 use pcapx_timeline::matcher::Matcher;
 use tempfile::TempDir;
 
-use crate::asking::{Answer, assert_same, filter, index, indexed, scanned, scratch, sidecar};
+use crate::asking::{Answer, assert_same, filter, finish, index, indexed, scanned, scratch, sidecar};
 use crate::chance::Chance;
 use crate::generated::START;
 use crate::zoo;
@@ -43,6 +43,7 @@ impl Patient {
         let folder = scratch();
         let segment = folder.path().join("a.pcap");
         Pcap::new().write(&segment, packets);
+        finish(&segment);
         index(&segment).unwrap();
         let index = sidecar(&segment);
         let questions: Vec<_> = questions

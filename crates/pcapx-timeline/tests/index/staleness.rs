@@ -14,7 +14,9 @@ use pcapx_timeline::index::{IndexError, IndexPlace, index_segment};
 use pcapx_timeline::warning::WarningKind;
 use tempfile::TempDir;
 
-use crate::asking::{Answer, ask, assert_same, filter, index, indexed, names, scanned, scratch, sidecar};
+use crate::asking::{
+    Answer, ask, assert_same, filter, finish, index, indexed, names, scanned, scratch, sidecar,
+};
 use crate::generated::START;
 
 /// Packets of `host`, 300 bytes each, so many of them that they make a few blocks.
@@ -40,8 +42,9 @@ impl Site {
         let folder = scratch();
         let segment = folder.path().join("a.pcap");
         Pcap::new().write(&segment, &packets(1));
-        index(&segment).unwrap();
         let site = Self { timeline: Timeline::new([folder.path()]), folder, segment };
+        finish(&site.segment);
+        index(&site.segment).unwrap();
         // What is learned of the segment now must not outlive it.
         site.ask("host 10.0.0.101");
         site
@@ -113,6 +116,17 @@ fn a_segment_that_has_grown_is_noticed() {
     fs::write(&site.segment, grown).unwrap();
     site.set_modified(modified);
     site.is_stale("grown");
+}
+
+#[test]
+fn a_segment_that_grows_is_no_reason_to_complain() {
+    let site = Site::new();
+    let more = Pcap::new().encode(&packets(2));
+    let grown = [fs::read(&site.segment).unwrap(), more[24..].to_vec()].concat();
+    fs::write(&site.segment, grown).unwrap();
+    let answer = site.ask("host 10.0.0.2");
+    assert_eq!((answer.packets().len(), answer.unused()), (400, vec![]));
+    assert_eq!(answer.extraction.counts.segments_without_index, 1);
 }
 
 #[test]
