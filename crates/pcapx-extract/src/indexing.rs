@@ -87,7 +87,7 @@ fn build(
                 progress.bytes_read.fetch_add(bytes, Ordering::Relaxed);
             };
             let built = index_segment(&segment.path, place, &interrupt.token, read);
-            if matches!(&built, Err(IndexError::Io(e)) if e.kind() == ErrorKind::StorageFull) {
+            if matches!(&built, Err(IndexError::Write(e)) if e.kind() == ErrorKind::StorageFull) {
                 is_disk_full.store(true, Ordering::Relaxed);
             }
             progress.segments_done.fetch_add(1, Ordering::Relaxed);
@@ -147,11 +147,11 @@ impl Tally {
             }
             IndexError::Stale => "is being written to: it has no index yet".to_owned(),
             IndexError::Busy => "is being indexed by another process".to_owned(),
-            IndexError::Io(e) => {
+            IndexError::Write(e) => {
                 self.is_unwritable = true;
                 format!("gets no index, it cannot be written: {e}")
             }
-            error => error.to_string(),
+            error => format!("gets no index: {error}"),
         };
         self.failures.push((segment.path.clone(), why));
     }

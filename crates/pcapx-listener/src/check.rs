@@ -132,8 +132,12 @@ fn indexes(config: &Config) -> bool {
     } else if !config.background_indexing {
         println!("ok: {told}; background_indexing is off, none is built");
     } else if let Err(error) = EvidenceFolder::probe(place.folder().unwrap_or(&config.timeline_dir)) {
+        let advice = match config.index_dir {
+            Some(_) => "let the service write there, or set index_dir to another folder",
+            None => "set index_dir to a folder that the service may write to",
+        };
         println!(
-            "warning: {told}, where none can be written: {error}; set index_dir, or extractions read whole files"
+            "warning: {told}, where none can be written: {error}; {advice}; files without one are read whole"
         );
     } else {
         println!("ok: {told}");

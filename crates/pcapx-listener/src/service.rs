@@ -97,6 +97,11 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
     let served = runtime.block_on(serve(config, zone, jobs, handle));
     // A job stuck in the kernel must not keep the process from ending.
     runtime.shutdown_timeout(Duration::ZERO);
+    // It has been told to end already, and has a last line of its own.
+    drop(indexer);
+    if served.is_ok() {
+        log::info!("stopped");
+    }
     served
 }
 
@@ -130,7 +135,6 @@ async fn serve(
         log::error!("stopping: a job does not end and is left alone");
     }
     canceller.abort();
-    log::info!("stopped");
     Ok(())
 }
 

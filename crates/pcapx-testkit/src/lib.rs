@@ -13,6 +13,7 @@
 
 pub mod bench;
 pub mod capture;
+pub mod namespace;
 pub mod packet;
 pub mod process;
 pub mod strip;

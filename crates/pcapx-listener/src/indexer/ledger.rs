@@ -1,12 +1,12 @@
 //! What the indexer tells the log: each file where it is asked for, totals now and then, a failure once.
 
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pcapx_http::LogValue;
 use pcapx_timeline::catalog::Segment;
-use pcapx_timeline::index::{Built, IndexError, IndexPlace, Swept};
+use pcapx_timeline::index::{Built, IndexError, IndexPlace, Notice, Swept};
 use pcapx_timeline::segment::SegmentError;
 
 /// Time between two lines of totals while there is work without a pause.
@@ -50,7 +50,9 @@ impl Ledger {
                     built.took.as_secs_f64() * 1e3
                 );
             }
-            Err(IndexError::Segment(SegmentError::Io(_))) if segment.file.exists() => {
+            Err(IndexError::Segment(SegmentError::Io(_)) | IndexError::Occupied(_))
+                if segment.file.exists() =>
+            {
                 let error = error_text(result);
                 if self.named < NAMED_FAILURES {
                     log::warn!("indexing: file={path} error={}", LogValue::new(&error).bounded(BOUND_BYTES));
@@ -79,18 +81,39 @@ impl Ledger {
     }
 }
 
-/// Tells, for the first time, that a folder refuses indexes.
-pub(super) fn tell_refusal(folder: &Path, place: &IndexPlace, result: &Result<Built, IndexError>) {
+/// Tells that a place refuses indexes, or takes them again.
+pub(super) fn tell(notice: &Notice, place: &IndexPlace, result: &Result<Built, IndexError>) {
+    let (Notice::Refused(folder) | Notice::Resumed(folder)) = notice;
+    let key = if place.folder().is_some() { "index_dir" } else { "folder" };
     let (folder, error) = (folder.as_os_str().as_bytes(), error_text(result));
     let (folder, error) = (LogValue::new(folder).bounded(BOUND_BYTES), LogValue::new(&error));
-    match place.folder() {
-        Some(_) => log::warn!(
-            "indexing: index_dir={folder} error={error}: no index is written, extractions read whole files"
-        ),
-        None => log::warn!(
-            "indexing: folder={folder} error={error}: no index is written, extractions read whole files; set index_dir to a \
-             folder that this service may write to"
-        ),
+    if matches!(notice, Notice::Resumed(_)) {
+        log::info!("indexing: {key}={folder}: indexes are written again");
+        return;
+    }
+    let advice = match result {
+        Err(IndexError::Write(error)) if is_full(error) => "make room there",
+        _ if place.folder().is_some() => "let this service write there",
+        _ => "set index_dir to a folder that this service may write to",
+    };
+    log::warn!(
+        "indexing: {key}={folder} error={error}: no index is written there until that is over, and none elsewhere that fails \
+         alike; files without one are read whole; {advice}"
+    );
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Tells that indexes stay behind although their files are gone, as far as anybody can see.
+pub(super) fn tell_empty(place: &IndexPlace) {
+    if let Some(folder) = place.folder() {
+        let folder = LogValue::new(folder.as_os_str().as_bytes()).bounded(BOUND_BYTES);
+        log::info!(
+            "indexing: timeline_dir has no capture file: its disk may not be mounted, so what is in index_dir={folder} stays \
+             until there is one"
+        );
     }
 }
 

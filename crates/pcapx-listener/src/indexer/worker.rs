@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
 use pcapx_timeline::catalog::Catalog;
-use pcapx_timeline::index::{Backlog, IndexPlace, index_segment, sweep};
+use pcapx_timeline::index::{Backlog, IndexPlace, Swept, index_segment, sweep};
 
 use super::Handle;
 use super::ledger::{self, Ledger};
@@ -23,6 +23,8 @@ pub(super) struct Worker {
     ledger: Ledger,
     swept: Option<Instant>,
     is_sweep_due: bool,
+    /// Whether the timeline had no file at the last sweep.
+    was_empty: bool,
     paused: Option<Instant>,
 }
 
@@ -35,6 +37,7 @@ impl Worker {
             ledger: Ledger::new(),
             swept: None,
             is_sweep_due: false,
+            was_empty: false,
             paused: None,
         }
     }
@@ -57,8 +60,8 @@ impl Worker {
         while let Some(segment) = self.backlog.next(catalog, Timestamp::now(), &handle.token) {
             let result = index_segment(&segment.path, &place, &handle.token, |_| {});
             self.ledger.add(segment, &result);
-            if let Some(folder) = self.backlog.note(segment, &result, Timestamp::now()) {
-                ledger::tell_refusal(&folder, &place, &result);
+            if let Some(notice) = self.backlog.note(segment, &result, Timestamp::now()) {
+                ledger::tell(&notice, &place, &result);
             }
             if handle.has_news() {
                 self.ledger.totals(false);
@@ -72,49 +75,102 @@ impl Worker {
         self.ledger.totals(is_pause);
     }
 
-    /// Sweeps when that is due. While the timeline is empty it may not be mounted, and the sweep waits.
+    /// Sweeps when that is due. While the timeline is empty, what is in the index folder is not looked at: that is made up for.
     fn sweep(&mut self, catalog: &Catalog, handle: &Handle) {
+        let is_empty = catalog.segments().is_empty();
         self.is_sweep_due |= self.backlog.forget_gone(catalog);
         self.is_sweep_due |= self.swept.is_none_or(|last| last.elapsed() >= SWEEP_EVERY);
-        if !self.is_sweep_due || catalog.segments().is_empty() {
-            return;
+        self.is_sweep_due |= self.was_empty && !is_empty;
+        if self.is_sweep_due {
+            let swept = sweep(&self.roots, catalog, self.backlog.place(), &handle.token);
+            ledger::tell_swept(swept);
+            if swept != Swept::default() {
+                self.backlog.room_was_made();
+            }
+            if is_empty && !self.was_empty {
+                ledger::tell_empty(self.backlog.place());
+            }
+            (self.is_sweep_due, self.swept, self.was_empty) = (false, Some(Instant::now()), is_empty);
         }
-        ledger::tell_swept(sweep(&self.roots, catalog, self.backlog.place(), &handle.token));
-        (self.is_sweep_due, self.swept) = (false, Some(Instant::now()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use pcapx_testkit::capture::{Packet, Pcap};
 
     use super::*;
 
-    #[test]
-    fn a_timeline_that_was_empty_for_a_moment_is_swept_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let record = |name: &str| {
-            let path = dir.path().join(name);
+    /// A timeline, and what works on it.
+    struct Site {
+        dir: tempfile::TempDir,
+        handle: Handle,
+        worker: Worker,
+    }
+
+    impl Site {
+        fn new(place: impl FnOnce(&Path) -> IndexPlace) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("rolling")).unwrap();
+            let worker = Worker::new(vec![dir.path().join("rolling")], place(dir.path()));
+            Self { dir, handle: Handle::default(), worker }
+        }
+
+        fn record(&self, name: &str) -> PathBuf {
+            let path = self.dir.path().join("rolling").join(name);
             Pcap::new().write(&path, &[Packet::new(Timestamp::from_secs(1_739_100_000), vec![1; 60])]);
             let file = fs::File::options().append(true).open(&path).unwrap();
             file.set_modified(std::time::SystemTime::now() - Duration::from_secs(300)).unwrap();
             path
-        };
-        let catalog = || Catalog::open(&[dir.path()]).unwrap();
-        let index = dir.path().join("1.pcap.pcapx");
-        let (handle, mut worker) =
-            (Handle::default(), Worker::new(vec![dir.path().to_owned()], IndexPlace::beside()));
-        let first = record("1.pcap");
-        worker.sweep(&catalog(), &handle);
-        worker.build(&catalog(), &handle);
+        }
+
+        fn index(&self, segment: &Path) -> PathBuf {
+            self.worker.backlog.place().to_write(&fs::canonicalize(segment).unwrap())
+        }
+
+        fn catalog(&self) -> Catalog {
+            Catalog::open(&[self.dir.path().join("rolling")]).unwrap()
+        }
+
+        fn sweep(&mut self) {
+            self.worker.sweep(&self.catalog(), &self.handle);
+        }
+
+        fn build(&mut self) {
+            self.worker.build(&self.catalog(), &self.handle);
+        }
+    }
+
+    #[test]
+    fn a_timeline_that_was_empty_for_a_moment_is_swept_all_the_same() {
+        let mut site = Site::new(|dir| IndexPlace::below(dir.join("index")));
+        let first = site.record("1.pcap");
+        let index = site.index(&first);
+        site.sweep();
+        site.build();
         assert!(index.is_file());
         fs::remove_file(first).unwrap();
-        worker.sweep(&catalog(), &handle);
+        site.sweep();
         assert!(index.is_file(), "the disk may not be mounted");
-        record("2.pcap");
-        worker.sweep(&catalog(), &handle);
+        site.record("2.pcap");
+        site.sweep();
+        assert!(!index.exists());
+    }
+
+    #[test]
+    fn the_index_of_a_file_that_was_never_looked_at_goes_too() {
+        let mut site = Site::new(|_| IndexPlace::beside());
+        let old = site.record("1.pcap");
+        let index = site.index(&old);
+        site.build();
+        // The service starts again, and has newer files to index before it comes to the old one.
+        site.worker = Worker::new(vec![site.dir.path().join("rolling")], IndexPlace::beside());
+        site.sweep();
+        fs::remove_file(old).unwrap();
+        site.sweep();
         assert!(!index.exists());
     }
 }

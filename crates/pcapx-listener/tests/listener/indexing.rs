@@ -1,5 +1,6 @@
 //! Background indexing: what appears and goes beside a growing recording, and that answers stay the same.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,6 +9,7 @@ use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Packet, Pcap};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
 use pcapx_testkit::process::{PATIENCE, Service, Site, poll};
+use pcapx_testkit::{namespace, tool};
 
 use crate::fake::Fake;
 use crate::{ALERT, ALERT_FILE, LISTENER, assert_result, evidence, listener, post};
@@ -44,6 +46,38 @@ fn talkative(site: &Site) -> Service {
     let mut command = site.command(LISTENER);
     let command = command.env("TZ", "UTC").env("PCAPX_LOG", "debug").env_remove("STATE_DIRECTORY");
     Service::spawn(command).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs `body` where it may mount, by running the test of that name again.
+fn alone(test: &str, body: impl FnOnce()) {
+    if tool::require("mount").is_some() {
+        namespace::alone(&[&["-U", "-r", "-m"]], test, body);
+    }
+}
+
+/// A small disk of its own in place of a folder, until it is dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(folder: &Path) -> Self {
+        let disk = Self(folder.to_owned());
+        disk.mount_again("size=4m");
+        disk
+    }
+
+    fn mount_again(&self, options: &str) {
+        let mount = tool::find("mount").unwrap();
+        let words = ["-t", "tmpfs", "-o", options, "none"].map(OsStr::new);
+        let output = mount.run(words.into_iter().chain([self.0.as_os_str()]));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // The folder below it is to be removed, and cannot be as long as it is one.
+        let _ = tool::find("umount").map(|umount| umount.run([OsStr::new("-l"), self.0.as_os_str()]));
+    }
 }
 
 #[track_caller]
@@ -170,31 +204,83 @@ fn a_timeline_that_is_not_ours_has_its_indexes_elsewhere() {
 }
 
 #[test]
-fn a_place_that_refuses_is_told_once_with_what_to_do() {
+fn a_place_that_refuses_is_told_with_what_to_do() {
     let mut site = Site::new();
-    let files = ["1.pcap", "2.pcap", "3.pcap"].map(|name| record(&site, name, 300, 500));
-    // Folders stand where files would have to be: that stops root, too.
-    for file in &files {
-        fs::create_dir(
-            file.with_file_name(format!(".{}.pcapx.building", file.file_name().unwrap().to_str().unwrap())),
-        )
-        .unwrap();
-    }
-    let service = talkative(&site);
-    let line = service.wait_for_log(|line| line.contains(" WARN ") && line.contains(" indexing: folder="));
-    assert!(line.contains("set index_dir to a folder that this service may write to"), "{line}");
-    assert_result(&post(service.address(), "/", ALERT), &format!("http://127.0.0.1:0/{ALERT_FILE}"));
-    // A newer catalog is looked at without another try.
-    let other = record(&site, "other/4.pcap", 300, 500);
-    wait_until("another folder is indexed", || sidecar(&other).is_file());
-    let told = service.stop().stderr.matches("no index is written").count();
-    assert_eq!(told, 1);
-
+    record(&site, "1.pcap", 300, 500);
     fs::write(site.path().join("file"), "").unwrap();
     site.set("index_dir", site.path().join("file").to_str().unwrap());
     let service = talkative(&site);
-    service.wait_for_log(|line| line.contains(" WARN ") && line.contains(" indexing: index_dir="));
+    let line = service.wait_for_log(|line| line.contains(" WARN ") && line.contains(" indexing: index_dir="));
+    assert!(line.contains("\"the index cannot be written: "), "{line}");
+    assert!(line.contains("let this service write there") && !line.contains("set index_dir"), "{line}");
     assert_result(&post(service.address(), "/", ALERT), &format!("http://127.0.0.1:0/{ALERT_FILE}"));
+}
+
+#[test]
+fn a_file_whose_index_has_no_place_stops_no_other() {
+    let site = Site::new();
+    let files = ["1.pcap", "2.pcap"].map(|name| record(&site, name, 300, 500));
+    record(&site, &("x".repeat(248) + ".pcap"), 200, 500);
+    // A folder stands where the file would have to be: that stops root, too.
+    fs::create_dir(site.timeline_dir().join(".2.pcap.pcapx.building")).unwrap();
+    let service = talkative(&site);
+    wait_until("the other file is indexed", || sidecar(&files[0]).is_file());
+    wait_until("both are named", || {
+        let told = service.log().into_iter().filter(|line| line.contains(" WARN ") && line.contains("file="));
+        told.filter(|line| line.contains("while its folder takes other files")).count() == 2
+    });
+    assert!(!service.stop().stderr.contains("no index is written"));
+}
+
+#[test]
+fn a_full_index_folder_is_written_to_again_when_there_is_room() {
+    alone("indexing::a_full_index_folder_is_written_to_again_when_there_is_room", || {
+        let mut site = Site::new();
+        let file = record(&site, "1.pcap", 300, 500);
+        let folder = site.path().join("index");
+        fs::create_dir(&folder).unwrap();
+        site.set("index_dir", folder.to_str().unwrap());
+        let _disk = Disk::mount(&folder);
+        let filler = folder.join("filler");
+        assert!(fs::write(&filler, vec![0; 8 << 20]).is_err(), "the disk is full");
+        let service = talkative(&site);
+        let line =
+            service.wait_for_log(|line| line.contains(" WARN ") && line.contains(" indexing: index_dir="));
+        assert!(line.contains("No space left") && line.contains("make room there"), "{line}");
+        assert_result(&post(service.address(), "/", ALERT), &format!("http://127.0.0.1:0/{ALERT_FILE}"));
+        fs::remove_file(filler).unwrap();
+        let below = fs::canonicalize(&file).unwrap();
+        let index = sidecar(&folder.join(below.strip_prefix("/").unwrap()));
+        wait_until("the index is written", || index.is_file());
+        service.wait_for_log(|line| line.contains(" INFO ") && line.contains("indexes are written again"));
+        let told = service.stop().stderr.matches("no index is written").count();
+        assert_eq!(told, 1);
+    });
+}
+
+#[test]
+fn a_read_only_timeline_of_many_folders_is_told_once() {
+    alone("indexing::a_read_only_timeline_of_many_folders_is_told_once", || {
+        let site = Site::new();
+        let disk = Disk::mount(&site.timeline_dir());
+        for name in ["a/1.pcap", "b/2.pcap", "b/c/3.pcap"] {
+            record(&site, name, 300, 500);
+        }
+        disk.mount_again("remount,ro");
+        let check = site.command(LISTENER).arg("--check").env_remove("STATE_DIRECTORY").output().unwrap();
+        let told = String::from_utf8(check.stdout).unwrap();
+        let line = "warning: indexes stand beside the files, where none can be written: Read-only file system (os error 30); \
+                    set index_dir to a folder that the service may write to; files without one are read whole";
+        assert!(told.lines().any(|told| told == line), "{told}");
+        let service = talkative(&site);
+        let is_refused = |line: &String| line.contains(" DEBUG ") && line.contains("Read-only file system");
+        wait_until("all were tried", || service.log().iter().filter(|line| is_refused(line)).count() == 3);
+        assert_result(&post(service.address(), "/", ALERT), &format!("http://127.0.0.1:0/{ALERT_FILE}"));
+        let log = service.stop().stderr;
+        let warnings = log.lines().filter(|line| line.contains(" WARN ") && line.contains(" indexing: "));
+        let warnings: Vec<_> = warnings.collect();
+        assert!(matches!(warnings[..], [line] if line.contains("set index_dir to a folder")), "{log}");
+    });
 }
 
 #[test]
@@ -233,6 +319,20 @@ fn a_stop_during_a_build_leaves_nothing() {
     assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
     assert_eq!(names(), ["1.pcap"], "{}", exit.stderr);
     assert!(!exit.stderr.contains("does not answer"), "{}", exit.stderr);
+}
+
+#[test]
+fn the_last_line_is_that_it_has_stopped() {
+    let site = Site::new();
+    let service = talkative(&site);
+    // Of the second file the totals are not told yet when the service stops.
+    for name in ["1.pcap", "2.pcap"] {
+        let file = record(&site, name, 300, 500);
+        wait_until("the file is indexed", || sidecar(&file).is_file());
+    }
+    let log = service.stop().stderr;
+    assert!(log.trim_end().ends_with("] stopped"), "{log}");
+    assert!(log.contains(" indexing: files="), "{log}");
 }
 
 #[test]

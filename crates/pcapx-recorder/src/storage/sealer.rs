@@ -114,7 +114,7 @@ impl Desk {
         while let Some(path) = self.unindexed.pop() {
             match index_segment(&path, &IndexPlace::beside(), &CancelToken::new(), |_| ()) {
                 Ok(_) => {}
-                Err(IndexError::Io(error)) if is_disk_full(&error) => {
+                Err(IndexError::Write(error)) if is_disk_full(&error) => {
                     self.unindexed.push(path);
                     return;
                 }
@@ -167,7 +167,7 @@ impl Finished {
             Index::Refused => Made::NoRoom,
             Index::Open(index) => match index.publish(&sealed) {
                 Ok(_) => Made::Yes,
-                Err(IndexError::Io(error)) if is_disk_full(&error) => Made::NoRoom,
+                Err(IndexError::Write(error)) if is_disk_full(&error) => Made::NoRoom,
                 Err(error) => {
                     // It is searched as a whole, and indexed later by whoever searches it.
                     log::warn!("{:?} gets no index: {error}", paths.sealed);

@@ -1,11 +1,6 @@
 //! Network namespaces for tests.
 
-use std::env;
-
-use pcapx_testkit::tool::{self, Tool};
-
-/// Set within a namespace.
-const WITHIN: &str = "PCAPX_TEST_WITHIN_NAMESPACE";
+use pcapx_testkit::{namespace, tool};
 
 /// As a service has it: an ordinary user with capabilities. Older programs `unshare` know nothing of that.
 const AS_SERVICE: &[&str] = &["-U", "-n", "--map-user=1", "--map-group=1", "--keep-caps"];
@@ -22,44 +17,17 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
 
 /// The same, as root of the machine; where the test runs as somebody else, it is skipped.
 pub(crate) fn alone_as_root(test: &str, body: impl FnOnce()) {
-    if env::var_os(WITHIN).is_none() && !rustix::process::getuid().is_root() {
+    if !rustix::process::getuid().is_root() {
         tool::skipped("only root can become somebody else");
         return;
     }
     alone_as(&[AS_SYSTEM], test, body);
 }
 
-fn alone_as(kinds: &[&'static [&'static str]], test: &str, body: impl FnOnce()) {
-    if env::var_os(WITHIN).is_some() {
-        return body();
+fn alone_as(kinds: &[&[&str]], test: &str, body: impl FnOnce()) {
+    if tool::require("ip").is_some() {
+        namespace::alone(kinds, test, body);
     }
-    let (Some(unshare), Some(_)) = (tool::require("unshare"), tool::require("ip")) else { return };
-    let Some(flags) = kinds.iter().find(|flags| works(&unshare, flags)) else {
-        let refused = unshare.run(AS_ROOT.iter().chain(&["true"]));
-        let why = String::from_utf8_lossy(&refused.stderr);
-        tool::skipped(format_args!("no network namespace to be had: {}", why.trim()));
-        return;
-    };
-    let this = env::current_exe().unwrap();
-    let output = unshare
-        .command()
-        .args(*flags)
-        .arg(this)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(WITHIN, "1")
-        .output()
-        .unwrap();
-    let result = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{result}{errors}");
-    assert!(result.contains("1 passed"), "no test is called {test}:\n{result}{errors}");
-    for line in errors.lines().filter(|line| line.starts_with("SKIPPED")) {
-        tool::skipped(format_args!("a part, {}", line.trim_start_matches("SKIPPED: ")));
-    }
-}
-
-fn works(unshare: &Tool, flags: &[&str]) -> bool {
-    unshare.run(flags.iter().chain(&["true"])).status.success()
 }
 
 /// Runs `ip` with these words.

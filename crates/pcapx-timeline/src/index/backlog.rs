@@ -13,29 +13,28 @@
 //!
 //! What is known of a file – it has its index, or it can have none – holds for its length and modification time: a look at
 //! an unchanged catalog opens no file. Where no index can be written (a folder of others, a full disk) none is tried
-//! for a while.
+//! for a while, as [`refusal`](super::refusal) tells.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Built, Identity, IndexError, IndexPlace, IndexReader};
+use super::refusal::Refusals;
+use super::{Built, Identity, IndexError, IndexPlace, IndexReader, Notice};
 use crate::catalog::{Catalog, Segment};
 use crate::control::CancelToken;
 use crate::segment::SegmentError;
 use pcapx_core::time::Timestamp;
 
-/// Nobody writes to a file that was left alone for so long: recorders write many times a minute.
-const QUIET: Duration = Duration::from_secs(60);
-/// The same where the recorder has gone on to another file: what it held back for this one has been written.
+/// Nobody writes to a file that was left alone for so long where the recorder has gone on to another one: what it held back
+/// for this one has been written.
 const QUIET_BEHIND_NEWER: Duration = Duration::from_secs(2);
 /// After this time a file is tried again that was being changed, or indexed by another process.
 const RETRY_CHANGING: Duration = Duration::from_secs(10);
-/// The same for a file that cannot be read.
-const RETRY_UNREADABLE: Duration = Duration::from_secs(3600);
-/// The same for a folder in which no index can be written.
-const RETRY_FOLDER: Duration = Duration::from_secs(600);
+/// The same for a file that cannot be read, or of which alone the index cannot be written.
+const RETRY_UNUSABLE: Duration = Duration::from_secs(3600);
 
 /// Remembers which segments have their indexes, and tells which one is next.
 #[derive(Debug)]
@@ -45,8 +44,10 @@ pub struct Backlog {
     known: HashMap<PathBuf, Known>,
     /// Paths of segments whose indexes have been found damaged while they were used.
     suspects: HashSet<PathBuf>,
-    /// Folders in which no index can be written, and when to try again.
-    refused: HashMap<PathBuf, Timestamp>,
+    /// Where no index can be written.
+    refusals: Refusals,
+    /// Finished segments that the catalog had when it was asked for gone ones.
+    seen: Vec<Arc<Segment>>,
 }
 
 /// What is known of a file in one state.
@@ -64,8 +65,8 @@ enum Verdict {
     Indexed,
     /// It is no capture that can be read.
     Useless,
-    /// Not before this time.
-    Later(Timestamp),
+    /// Not from the one time to the other. A clock that was set back ends it.
+    Later(Timestamp, Timestamp),
 }
 
 /// What is to be done with one segment.
@@ -93,7 +94,13 @@ pub struct Todo<'c> {
 impl Backlog {
     /// Knows nothing yet. Indexes are looked for, and going to be built, in `place`.
     pub fn new(place: IndexPlace) -> Self {
-        Self { place, known: HashMap::new(), suspects: HashSet::new(), refused: HashMap::new() }
+        Self {
+            place,
+            known: HashMap::new(),
+            suspects: HashSet::new(),
+            refusals: Refusals::default(),
+            seen: Vec::new(),
+        }
     }
 
     /// Where indexes are looked for.
@@ -109,13 +116,14 @@ impl Backlog {
         now: Timestamp,
         cancel: &CancelToken,
     ) -> Option<&'c Segment> {
+        self.refusals.look_for_room();
         let mut open: Vec<&Segment> = Vec::new();
         for segment in catalog.segments() {
             if self.known_answer(segment, now).is_none() {
                 open.push(segment);
             }
         }
-        open.sort_unstable_by_key(|segment| Reverse(segment.modified));
+        open.sort_unstable_by_key(|segment| Reverse(segment.age_order()));
         open.into_iter()
             .take_while(|_| !cancel.is_cancelled())
             .find(|segment| self.find_out(segment, catalog, now) == Answer::Wanted)
@@ -137,39 +145,41 @@ impl Backlog {
             };
             list.push(segment);
         }
-        todo.wanted.sort_unstable_by_key(|segment| Reverse(segment.modified));
+        todo.wanted.sort_unstable_by_key(|segment| Reverse(segment.age_order()));
         todo
     }
 
-    /// Takes note of how the index of `segment` came out. Returns the folder that refuses to be written to, if that was the
-    /// reason and has not been noted yet.
+    /// Takes note of how the index of `segment` came out. Returns what is to be told of the place where it was to stand.
     pub fn note(
         &mut self,
         segment: &Segment,
         result: &Result<Built, IndexError>,
         now: Timestamp,
-    ) -> Option<PathBuf> {
-        let later = |after: Duration| Verdict::Later(now.saturating_add(after));
+    ) -> Option<Notice> {
+        let later = |after: Duration| Verdict::Later(now, now.saturating_add(after));
         let verdict = match result {
             Ok(_) => {
-                self.refused.remove(&self.written_folder(segment));
-                Verdict::Indexed
+                self.remember(segment, Verdict::Indexed);
+                return self.refusals.lift(&self.place, segment);
             }
             Err(IndexError::Cancelled) => return None,
-            Err(IndexError::Segment(SegmentError::Io(_)) | IndexError::Io(_)) if !segment.file.exists() => {
+            Err(IndexError::Segment(SegmentError::Io(_)) | IndexError::Write(_))
+                if !segment.file.exists() =>
+            {
                 later(RETRY_CHANGING)
             }
-            Err(IndexError::Segment(SegmentError::Io(_))) => later(RETRY_UNREADABLE),
+            Err(IndexError::Segment(SegmentError::Io(_)) | IndexError::Occupied(_)) => later(RETRY_UNUSABLE),
             Err(IndexError::Segment(_)) => Verdict::Useless,
-            Err(IndexError::Io(_)) => {
-                let folder = self.written_folder(segment);
-                let until = now.saturating_add(RETRY_FOLDER);
-                return self.refused.insert(folder.clone(), until).is_none().then_some(folder);
-            }
+            Err(IndexError::Write(error)) => return self.refusals.note(&self.place, segment, error, now),
             Err(_) => later(RETRY_CHANGING),
         };
         self.remember(segment, verdict);
         None
+    }
+
+    /// Indexes were removed: there may be room now where there was none.
+    pub fn room_was_made(&mut self) {
+        self.refusals.room_was_made();
     }
 
     /// The index of the segment at `path` was found damaged while it was used: it is looked at closely, next time.
@@ -177,13 +187,22 @@ impl Backlog {
         self.suspects.insert(path);
     }
 
-    /// Forgets the segments that are not in `catalog` any more; `true` when there were any.
+    /// Forgets the segments that are not in `catalog` any more; `true` when a finished one that was in it the last time is
+    /// gone, whether anything was known of it or not.
     pub fn forget_gone(&mut self, catalog: &Catalog) -> bool {
+        let finished = catalog.segments().iter().filter(|segment| !segment.is_open);
+        if finished.clone().map(Arc::as_ptr).eq(self.seen.iter().map(Arc::as_ptr)) {
+            return false;
+        }
         let present: HashSet<&Path> =
             catalog.segments().iter().map(|segment| segment.file.as_path()).collect();
-        let known = self.known.len();
+        let is_gone = self.seen.iter().any(|segment| !present.contains(segment.file.as_path()));
         self.known.retain(|file, _| present.contains(file.as_path()));
-        self.known.len() < known
+        if !self.refusals.is_empty() {
+            self.refusals.forget_gone(&present.iter().filter_map(|file| file.parent()).collect());
+        }
+        self.seen = finished.cloned().collect();
+        is_gone
     }
 
     /// What can be told without opening anything.
@@ -191,8 +210,7 @@ impl Backlog {
         if segment.is_open {
             return Some(Answer::Growing);
         }
-        let refused = || self.refused.get(&self.written_folder(segment));
-        if !self.refused.is_empty() && refused().is_some_and(|&until| now < until) {
+        if !self.refusals.is_empty() && self.refusals.holds(&self.place, segment, now) {
             return Some(Answer::Left);
         }
         if !self.suspects.is_empty() && self.suspects.contains(&segment.path) {
@@ -205,7 +223,7 @@ impl Backlog {
         match known.verdict {
             Verdict::Indexed => Some(Answer::Indexed),
             Verdict::Useless => Some(Answer::Left),
-            Verdict::Later(then) => (now < then).then_some(Answer::Left),
+            Verdict::Later(since, until) => (since..until).contains(&now).then_some(Answer::Left),
         }
     }
 
@@ -233,29 +251,25 @@ impl Backlog {
         let Segment { file_id, len, modified, .. } = *segment;
         self.known.insert(segment.file.clone(), Known { file_id, len, modified, verdict });
     }
-
-    /// What a refusal to write the index of `segment` is remembered for.
-    fn written_folder(&self, segment: &Segment) -> PathBuf {
-        let beside = || segment.file.parent().unwrap_or(Path::new("/"));
-        self.place.folder().unwrap_or_else(beside).to_owned()
-    }
 }
 
 /// Whether nobody is expected to write to the file any more.
 fn is_settled(segment: &Segment, catalog: &Catalog, now: Timestamp) -> bool {
-    let is_quiet_for = |time: Duration| segment.modified.saturating_add(time) <= now;
-    let has_newer = || {
-        let folder = segment.file.parent();
-        catalog.segments().iter().any(|other| {
-            (other.is_open || other.modified > segment.modified) && other.file.parent() == folder
-        })
+    let is_behind = || {
+        let (folder, age) = (segment.file.parent(), segment.age_order());
+        catalog
+            .segments()
+            .iter()
+            .any(|other| (other.is_open || other.age_order() > age) && other.file.parent() == folder)
     };
-    !segment.is_open && (is_quiet_for(QUIET) || is_quiet_for(QUIET_BEHIND_NEWER) && has_newer())
+    let is_left_alone = segment.modified.saturating_add(QUIET_BEHIND_NEWER) <= now;
+    !segment.may_grow(now) || (!segment.is_open && is_left_alone && is_behind())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+    use std::io::ErrorKind;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
@@ -298,13 +312,22 @@ mod tests {
             next.map(|segment| segment.path.file_name().unwrap().to_string_lossy().into_owned())
         }
 
-        /// Tries to build the index of `name`; returns the folder that refuses it.
-        fn build(&mut self, name: &str) -> Option<PathBuf> {
+        /// Tries to build the index of `name` at [`NOW`].
+        fn build(&mut self, name: &str) -> Option<Notice> {
+            let place = self.backlog.place().clone();
+            let result = index_segment(&self.dir.path().join(name), &place, &CancelToken::new(), |_| {});
+            self.note(name, 0, &result)
+        }
+
+        fn note(&mut self, name: &str, secs: i64, result: &Result<Built, IndexError>) -> Option<Notice> {
             let catalog = self.catalog();
             let segment = catalog.segments().iter().find(|s| s.path.ends_with(name)).unwrap();
-            let place = self.backlog.place().clone();
-            let result = index_segment(&segment.path, &place, &CancelToken::new(), |_| {});
-            self.backlog.note(segment, &result, Timestamp::from_secs(NOW))
+            self.backlog.note(segment, result, Timestamp::from_secs(NOW + secs))
+        }
+
+        /// As if the index of `name` could not be written.
+        fn fail(&mut self, name: &str, secs: i64, error: ErrorKind) -> Option<Notice> {
+            self.note(name, secs, &Err(IndexError::Write(error.into())))
         }
     }
 
@@ -363,13 +386,93 @@ mod tests {
         folder.record("a.pcap", 100);
         folder.record("b.pcap", 200);
         assert_eq!(folder.next(0).as_deref(), Some("a.pcap"));
-        assert_eq!(folder.build("a.pcap"), Some(index_dir.clone()));
+        assert_eq!(folder.build("a.pcap"), Some(Notice::Refused(index_dir.clone())));
         assert_eq!((folder.next(0), folder.next(599)), (None, None));
         assert_eq!(folder.next(600).as_deref(), Some("a.pcap"));
         assert_eq!(folder.build("a.pcap"), None, "it has been told");
+        assert_eq!(folder.next(-1).as_deref(), Some("a.pcap"), "the clock was set back");
         fs::remove_file(&index_dir).unwrap();
-        assert_eq!(folder.build("a.pcap"), None);
+        assert_eq!(folder.build("a.pcap"), Some(Notice::Resumed(index_dir)));
         assert_eq!(folder.next(0).as_deref(), Some("b.pcap"), "it does not refuse any more");
+        assert_eq!(folder.build("b.pcap"), None);
+    }
+
+    #[test]
+    fn folders_that_refuse_alike_are_told_once() {
+        let mut folder = Folder::new();
+        let root = folder.dir.path().to_owned();
+        for name in ["a/1.pcap", "b/2.pcap", "c/3.pcap"] {
+            fs::create_dir(root.join(&name[..1])).unwrap();
+            folder.record(name, 100);
+        }
+        let refused = Notice::Refused(fs::canonicalize(root.join("a")).unwrap());
+        assert_eq!(folder.fail("a/1.pcap", 0, ErrorKind::ReadOnlyFilesystem), Some(refused));
+        assert_eq!(folder.fail("b/2.pcap", 0, ErrorKind::ReadOnlyFilesystem), None);
+        let other = Notice::Refused(fs::canonicalize(root.join("c")).unwrap());
+        assert_eq!(folder.fail("c/3.pcap", 0, ErrorKind::PermissionDenied), Some(other));
+        assert_eq!(folder.next(599), None);
+        // One that takes indexes again is a reason to try those that refused alike.
+        assert_eq!(folder.build("a/1.pcap"), None, "another refuses still");
+        assert_eq!(folder.next(0).as_deref(), Some("2.pcap"));
+        let resumed = Notice::Resumed(fs::canonicalize(root.join("b")).unwrap());
+        assert_eq!(folder.build("b/2.pcap"), Some(resumed));
+        assert_eq!(folder.next(0), None, "that one has another reason");
+        // Of a folder that is gone there is nothing to be told again.
+        fs::remove_dir_all(root.join("c")).unwrap();
+        folder.backlog.forget_gone(&folder.catalog());
+        assert!(folder.fail("b/2.pcap", 0, ErrorKind::PermissionDenied).is_some());
+    }
+
+    #[test]
+    fn a_full_disk_is_tried_when_there_is_room() {
+        let mut folder = Folder::new();
+        for name in ["a/1.pcap", "b/2.pcap"] {
+            fs::create_dir(folder.dir.path().join(&name[..1])).unwrap();
+            folder.record(name, 100);
+        }
+        assert!(folder.fail("a/1.pcap", 0, ErrorKind::StorageFull).is_some());
+        assert_eq!(folder.next(599), None, "both folders are on the disk");
+        folder.backlog.room_was_made();
+        assert_eq!(folder.next(0).as_deref(), Some("2.pcap"));
+        assert_eq!(folder.fail("b/2.pcap", 10, ErrorKind::StorageFull), None, "it has been told");
+        assert_eq!((folder.next(609), folder.next(610).as_deref()), (None, Some("2.pcap")));
+        folder.backlog.refusals.forget_room();
+        assert_eq!(folder.next(10).as_deref(), Some("2.pcap"), "there is more room than before");
+    }
+
+    #[test]
+    fn a_file_that_alone_cannot_be_indexed_stops_no_other() {
+        let mut folder = Folder::new();
+        let long = "x".repeat(248) + ".pcap";
+        folder.record(&long, 100);
+        folder.record("a.pcap", 200);
+        folder.record("b.pcap", 300);
+        fs::create_dir(folder.dir.path().join(".a.pcap.pcapx.building")).unwrap();
+        fs::create_dir(folder.dir.path().join("b.pcap.pcapx")).unwrap();
+        for name in [&long[..], "a.pcap", "b.pcap"] {
+            assert_eq!(folder.next(0).as_deref(), Some(name));
+            assert_eq!(folder.build(name), None);
+        }
+        folder.record("c.pcap", 400);
+        assert_eq!(folder.next(0).as_deref(), Some("c.pcap"));
+        folder.build("c.pcap");
+        assert_eq!((folder.next(3599), folder.next(3600)), (None, Some(long)));
+    }
+
+    #[test]
+    fn of_files_written_to_at_the_same_time_the_name_tells_the_newest() {
+        let mut folder = Folder::new();
+        for name in ["9.5.pcap", "10.5.pcap", "10.25.pcap", "b.pcap", "a.pcap"] {
+            folder.record(name, 3);
+        }
+        let mut order = Vec::new();
+        while let Some(name) = folder.next(0) {
+            folder.build(&name);
+            order.push(name);
+        }
+        // The newest may still be written to: nobody knows of a newer one.
+        assert_eq!(order, ["10.25.pcap", "9.5.pcap", "b.pcap", "a.pcap"]);
+        assert_eq!(folder.next(57).as_deref(), Some("10.5.pcap"));
     }
 
     #[test]
@@ -411,12 +514,21 @@ mod tests {
     #[test]
     fn the_gone_are_forgotten() {
         let mut folder = Folder::new();
-        let path = folder.record("a.pcap", 500);
-        folder.record("b.pcap", 500);
+        for name in ["a.pcap", "b.pcap", "c.pcap", "d.pcap.tmp"] {
+            folder.record(name, 500);
+        }
         folder.build("a.pcap");
-        assert!(!folder.backlog.forget_gone(&folder.catalog()));
-        fs::remove_file(path).unwrap();
-        assert!(folder.backlog.forget_gone(&folder.catalog()));
-        assert!(!folder.backlog.forget_gone(&folder.catalog()));
+        let mut is_gone = |name: &str| {
+            if !name.is_empty() {
+                fs::remove_file(folder.dir.path().join(name)).unwrap();
+            }
+            let catalog = folder.catalog();
+            folder.backlog.forget_gone(&catalog)
+        };
+        assert!(!is_gone(""));
+        assert!(is_gone("a.pcap"));
+        assert!(!is_gone(""));
+        assert!(is_gone("b.pcap"), "nothing was known of it, and it may have had an index all the same");
+        assert!(!is_gone("d.pcap.tmp"), "it never had one");
     }
 }

@@ -39,9 +39,9 @@ pub fn index_segment(
     mut progress: impl FnMut(u64),
 ) -> Result<Built, IndexError> {
     let begun = Instant::now();
-    let file = fs::canonicalize(path)?;
+    let file = fs::canonicalize(path).map_err(SegmentError::Io)?;
     let mut reader = SegmentReader::open(&file)?;
-    let identity = Identity::of(&reader.file().metadata()?);
+    let identity = Identity::of(&reader.file().metadata().map_err(SegmentError::Io)?);
     let mut writer = IndexWriter::create(&place.to_write(&file))?;
     let (mut told, mut interfaces) = (0, None);
     let end = loop {
@@ -79,7 +79,7 @@ pub fn index_segment(
     let sealed =
         Sealed { segment: identity, end, is_whole, kernel_drops: None, recorder_drops: None, recorded: None };
     // Whoever wrote to the file while it was read may have changed what was read already.
-    let now = Identity::of(&fs::metadata(&file)?);
+    let now = Identity::of(&fs::metadata(&file).map_err(SegmentError::Io)?);
     if now != identity {
         return Err(IndexError::Stale);
     }

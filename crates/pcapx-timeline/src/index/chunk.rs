@@ -68,7 +68,7 @@ pub(super) fn read(file: &File, extent: Extent, bytes: &mut Vec<u8>) -> Result<(
     match file.read_exact_at(bytes, extent.at) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(IndexError::damaged(extent.at)),
-        Err(e) => return Err(IndexError::Io(e)),
+        Err(e) => return Err(IndexError::Read(e)),
     }
     if verify(bytes, extent.at) {
         bytes.truncate(extent.len as usize);

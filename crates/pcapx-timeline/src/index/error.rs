@@ -27,9 +27,15 @@ pub enum IndexError {
     /// Another process is building it.
     #[error("another process is building the index")]
     Busy,
-    /// The operating system refused.
-    #[error("the index cannot be used: {0}")]
-    Io(#[from] io::Error),
+    /// It is there, and the operating system does not let it be read.
+    #[error("the index cannot be read: {0}")]
+    Read(io::Error),
+    /// No index can be written where it is to stand: a folder that refuses, a full disk.
+    #[error("the index cannot be written: {0}")]
+    Write(#[from] io::Error),
+    /// The folder takes files, but not this one under its names: they are too long, or taken by something else.
+    #[error("the index cannot be written under its name, while its folder takes other files: {0}")]
+    Occupied(io::Error),
     /// The segment itself cannot be indexed.
     #[error(transparent)]
     Segment(#[from] crate::segment::SegmentError),

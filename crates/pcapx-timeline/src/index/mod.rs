@@ -32,6 +32,7 @@ mod part;
 mod place;
 mod plan;
 mod reader;
+mod refusal;
 mod sweep;
 mod term;
 mod writer;
@@ -43,6 +44,7 @@ pub use error::IndexError;
 pub use place::{IndexPlace, SIDECAR_SUFFIX};
 pub use plan::{Plan, Wanted};
 pub use reader::IndexReader;
+pub use refusal::Notice;
 pub use sweep::{Swept, sweep};
 pub use writer::IndexWriter;
 

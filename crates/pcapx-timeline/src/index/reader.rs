@@ -47,9 +47,9 @@ impl IndexReader {
         let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(file) => file,
             Err(e) if is_nowhere(&e) => return Err(IndexError::Missing),
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(IndexError::Read(e)),
         };
-        let metadata = file.metadata()?;
+        let metadata = file.metadata().map_err(IndexError::Read)?;
         if !metadata.is_file() {
             return Err(IndexError::damaged(0));
         }
@@ -139,6 +139,6 @@ fn is_nowhere(error: &io::Error) -> bool {
 fn read_exact(file: &File, bytes: &mut [u8], at: u64) -> Result<(), IndexError> {
     match file.read_exact_at(bytes, at) {
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(IndexError::damaged(at)),
-        other => Ok(other?),
+        other => other.map_err(IndexError::Read),
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::builder::{Builder, Sealed};
+use super::refusal::is_full;
 use super::{IndexError, Summary, place};
 
 /// Bytes written at once.
@@ -35,9 +36,8 @@ impl IndexWriter {
     /// Begins the index that is to stand at `path`; its folder is created if need be.
     pub fn create(path: &Path) -> Result<Self, IndexError> {
         let hidden = place::building(path);
-        if let Some(folder) = hidden.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        let folder = hidden.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder)?;
         for _ in 0..LOCK_ATTEMPTS {
             // Neither a link nor a pipe of that name is ours: the one would lead elsewhere, the other would wait.
             let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
@@ -47,9 +47,10 @@ impl IndexWriter {
                 .truncate(false)
                 .mode(FILE_MODE)
                 .custom_flags(flags)
-                .open(&hidden)?;
+                .open(&hidden)
+                .map_err(|error| cannot_be(folder, error))?;
             if !file.metadata()?.is_file() {
-                return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+                return Err(IndexError::Occupied(io::ErrorKind::AlreadyExists.into()));
             }
             match file.try_lock() {
                 Ok(()) => {}
@@ -82,12 +83,19 @@ impl IndexWriter {
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_data()?;
         let len = file.metadata()?.len();
-        fs::rename(&self.hidden, &self.path)?;
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        fs::rename(&self.hidden, &self.path).map_err(|error| cannot_be(folder, error))?;
         self.is_published = true;
-        if let Some(folder) = self.path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        File::open(folder)?.sync_all()?;
         Ok((summary, len))
+    }
+}
+
+/// Why a file cannot be created or named in `folder`: for a reason of its own, or for one that no file can be there.
+fn cannot_be(folder: &Path, error: io::Error) -> IndexError {
+    match tempfile::tempfile_in(folder) {
+        Ok(_) if !is_full(&error) => IndexError::Occupied(error),
+        _ => IndexError::Write(error),
     }
 }
 

@@ -16,6 +16,7 @@ use pcapx_testkit::capture::{Interface, Pcap, Pcapng};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp, Udp};
 use pcapx_testkit::trace::Trace;
 use pcapx_timeline::index::{IndexError, IndexPlace, SIDECAR_SUFFIX, index_segment};
+use pcapx_timeline::segment::SegmentError;
 use pcapx_timeline::{CancelToken, Catalog};
 use tempfile::TempDir;
 
@@ -218,7 +219,7 @@ fn what_is_no_capture_gets_no_index() {
         assert!(matches!(index(&path), Err(IndexError::Segment(_))));
         assert_eq!(names(folder.path()), ["a.pcap"]);
     }
-    assert!(matches!(index(&folder.path().join("gone")), Err(IndexError::Io(_))));
+    assert!(matches!(index(&folder.path().join("gone")), Err(IndexError::Segment(SegmentError::Io(_)))));
     assert!(index(folder.path()).is_err(), "a folder");
 }
 
