@@ -1,13 +1,14 @@
 //! Removes indexes whose segments are gone: rotation takes the segment and knows nothing of its index.
 //!
 //! What is removed has the name of an index – `SEGMENT.pcapx`, `.SEGMENT.pcapx.building` – *and* its mark inside, and
-//! either no segment or, if it is unfinished, no builder. A disk that is not mounted looks like a disk without segments; so
-//! nothing is removed for a timeline of which the catalog has no segment.
+//! either no segment or, if it is unfinished, no builder. A disk that is not mounted looks like a disk without segments. An
+//! index beside its segment is then as far away as the segment itself; of those in a folder of their own nothing is removed
+//! for a timeline of which the catalog has no segment.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +18,8 @@ use super::place::{self, SIDECAR_SUFFIX};
 use crate::catalog::Catalog;
 use crate::control::CancelToken;
 
-/// An unfinished index is left alone for so long after it was written to, even if nobody holds it: its builder opens it
-/// before locking it.
+/// An unfinished index of a segment that is there is left alone for so long after it was written to, even if nobody holds it:
+/// its builder opens it before locking it. Most likely the next one takes it over.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 /// Folders deeper than this are not looked into, as in the catalog.
 const MAX_DEPTH: usize = 100;
@@ -40,13 +41,14 @@ pub struct Swept {
 /// What cannot be looked at or removed stays; the next sweep tries again.
 pub fn sweep(roots: &[PathBuf], catalog: &Catalog, place: &IndexPlace, cancel: &CancelToken) -> Swept {
     let index_folder = place.folder().and_then(|folder| fs::canonicalize(folder).ok());
+    let roots: Vec<_> = roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
     let mut sweep =
-        Sweep { present: Present::of(roots, catalog), index_folder, swept: Swept::default(), cancel };
-    for root in sweep.present.roots.clone() {
-        sweep.beside(&root, 0);
+        Sweep { present: Present::of(&roots, catalog), index_folder, swept: Swept::default(), cancel };
+    for root in &roots {
+        sweep.beside(root, 0);
     }
     for folder in sweep.present.folders.clone() {
-        sweep.folder(&folder, &folder);
+        sweep.folder(&folder, &[&folder]);
     }
     if let Some(folder) = sweep.index_folder.clone() {
         sweep.below(&folder, Path::new("/"), 0);
@@ -68,7 +70,6 @@ struct Present {
 impl Present {
     fn of(roots: &[PathBuf], catalog: &Catalog) -> Self {
         let mut present = Self::default();
-        let roots: Vec<_> = roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
         for segment in catalog.segments() {
             let Some(folder) = segment.file.parent() else { continue };
             if let Some(root) = roots.iter().find(|root| folder.starts_with(root)) {
@@ -101,7 +102,11 @@ struct Sweep<'s> {
 impl Sweep<'_> {
     /// `folder` and all below it, links not followed: an index stands beside the segment itself.
     fn beside(&mut self, folder: &Path, depth: usize) {
-        for inner in self.folder(folder, folder) {
+        // Where the index folder is the root itself, this may be a folder of it.
+        let in_index_folder = self.index_folder.as_ref().and_then(|index| folder.strip_prefix(index).ok());
+        let elsewhere = in_index_folder.map(|below| Path::new("/").join(below));
+        let segments: Vec<_> = [folder].into_iter().chain(elsewhere.as_deref()).collect();
+        for inner in self.folder(folder, &segments) {
             if depth < MAX_DEPTH && self.index_folder.as_ref() != Some(&inner) {
                 self.beside(&inner, depth + 1);
             }
@@ -110,7 +115,8 @@ impl Sweep<'_> {
 
     /// `folder` of the index folder, which stands for `segments`, and all below it. An empty one goes.
     fn below(&mut self, folder: &Path, segments: &Path, depth: usize) {
-        for inner in self.folder(folder, segments) {
+        let covered: &[_] = if self.present.covers(segments) { &[segments] } else { &[] };
+        for inner in self.folder(folder, covered) {
             let Some(name) = inner.file_name().filter(|_| depth < MAX_DEPTH) else { continue };
             self.below(&inner, &segments.join(name), depth + 1);
             if self.present.covers(&segments.join(name)) && is_empty(&inner) && fs::remove_dir(&inner).is_ok()
@@ -120,8 +126,9 @@ impl Sweep<'_> {
         }
     }
 
-    /// The indexes of one folder, whose segments stand in `segments`. Returns the folders in it.
-    fn folder(&mut self, folder: &Path, segments: &Path) -> Vec<PathBuf> {
+    /// The indexes of one folder, whose segments stand in one of `segments`; nothing is done where that is none. Returns the
+    /// folders in it.
+    fn folder(&mut self, folder: &Path, segments: &[&Path]) -> Vec<PathBuf> {
         let mut folders = Vec::new();
         let Ok(entries) = fs::read_dir(folder) else { return folders };
         for entry in entries.flatten() {
@@ -130,25 +137,24 @@ impl Sweep<'_> {
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(kind) if kind.is_file() => self.entry(&entry, segments),
+                Ok(kind) if kind.is_file() && !segments.is_empty() => self.entry(&entry, segments),
                 _ => {}
             }
         }
         folders
     }
 
-    fn entry(&mut self, entry: &DirEntry, segments: &Path) {
+    fn entry(&mut self, entry: &DirEntry, segments: &[&Path]) {
         let name = entry.file_name();
         let Some(segment) = place::segment_name(&name) else { return };
-        if !self.present.covers(segments) {
-            return;
-        }
+        let is_gone = segments.iter().all(|folder| is_gone(&folder.join(segment)));
         let is_finished = name.as_encoded_bytes().ends_with(SIDECAR_SUFFIX.as_bytes());
         if is_finished {
-            let is_orphan = is_gone(&segments.join(segment)) && is_index(&entry.path()).unwrap_or(false);
+            let is_orphan = is_gone && is_index(&entry.path()).unwrap_or(false);
             self.swept.indexes += u64::from(is_orphan && fs::remove_file(entry.path()).is_ok());
         } else {
-            self.swept.unfinished += u64::from(remove_abandoned(&entry.path()).unwrap_or(false));
+            let idle_for = if is_gone { Duration::ZERO } else { ABANDONED_AFTER };
+            self.swept.unfinished += u64::from(remove_abandoned(&entry.path(), idle_for).unwrap_or(false));
         }
     }
 }
@@ -173,13 +179,19 @@ fn has_mark(file: &File, at: u64) -> bool {
     file.read_exact_at(&mut mark, at).is_ok() && mark == MARK
 }
 
-/// Removes an unfinished index, unless somebody builds it. The lock is held until it is gone, so that nobody begins.
-fn remove_abandoned(path: &Path) -> io::Result<bool> {
+/// Removes an unfinished index that nobody has written to for `idle_for`, unless somebody builds it. The lock is held until it
+/// is gone, so that nobody begins.
+fn remove_abandoned(path: &Path, idle_for: Duration) -> io::Result<bool> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let metadata = file.metadata()?;
     let age = SystemTime::now().duration_since(metadata.modified()?).unwrap_or_default();
     let is_ours = metadata.len() == 0 || has_mark(&file, 0);
-    if age < ABANDONED_AFTER || !is_ours || file.try_lock().is_err() {
+    if age < idle_for || !is_ours || file.try_lock().is_err() {
+        return Ok(false);
+    }
+    // Its builder may have finished it before it was locked here, and another one begun.
+    let named = fs::symlink_metadata(path)?;
+    if (named.dev(), named.ino()) != (metadata.dev(), metadata.ino()) {
         return Ok(false);
     }
     fs::remove_file(path)?;
@@ -286,6 +298,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_goes_with_the_last_segment() {
+        let timeline = Timeline::new(beside);
+        for name in ["0/1.pcap", "0/2.pcap", "1/3.pcap"] {
+            fs::remove_file(timeline.path(name)).unwrap();
+        }
+        assert_eq!(timeline.sweep(), Swept { indexes: 3, ..Swept::default() });
+    }
+
+    #[test]
+    fn the_timeline_may_be_the_index_folder() {
+        let timeline = Timeline::new(|dir| IndexPlace::below(dir.join("rolling")));
+        assert_eq!(timeline.sweep(), Swept::default());
+        fs::remove_file(timeline.path("0/1.pcap")).unwrap();
+        assert_eq!(timeline.sweep(), Swept { indexes: 1, ..Swept::default() });
+        assert!(timeline.index("0/2.pcap").exists() && timeline.index("1/3.pcap").exists());
+    }
+
+    #[test]
     fn indexes_of_other_timelines_are_not_looked_after() {
         let timeline = Timeline::new(below);
         let other = timeline.dir.path().join("index/other/disk/9.pcap.pcapx");
@@ -322,6 +352,25 @@ mod tests {
         assert!(!old.exists() && held.exists() && young.exists());
         drop(lock);
         assert_eq!(timeline.sweep(), Swept { unfinished: 1, ..Swept::default() });
+    }
+
+    #[test]
+    fn an_unfinished_index_goes_with_its_segment() {
+        for place in [beside, below] {
+            let timeline = Timeline::new(place);
+            let (gone, held) = ("0/1.pcap", "0/2.pcap");
+            let young = [gone, held].map(|name| unfinished(&timeline, name, Duration::ZERO));
+            let lock = File::open(&young[1]).unwrap();
+            lock.lock().unwrap();
+            for name in [gone, held] {
+                fs::remove_file(timeline.path(name)).unwrap();
+                fs::remove_file(timeline.index(name)).unwrap();
+            }
+            assert_eq!(timeline.sweep().unfinished, 1);
+            assert!(!young[0].exists() && young[1].exists());
+            drop(lock);
+            assert_eq!(timeline.sweep().unfinished, 1);
+        }
     }
 
     #[test]
