@@ -74,6 +74,7 @@ impl Builtin {
         let work = Work {
             recording: self.recording.clone(),
             cut: cut.clone(),
+            previous: cut.manifest.file.as_ref().map(|file| self.evidence.path(file)),
             output: self.evidence.path(&format!("{}.{}", cut.manifest.name, cut.manifest.format.as_str())),
             limits: self.limits,
             named: Arc::clone(&self.named),
@@ -101,6 +102,8 @@ fn result_of(ended: Result<Result<Haul, CutError>, JoinError>) -> Result<Haul, C
 struct Work {
     recording: Recording,
     cut: Cut,
+    /// The capture that is there already.
+    previous: Option<PathBuf>,
     output: PathBuf,
     limits: Limits,
     named: Arc<Mutex<Named>>,
@@ -115,6 +118,12 @@ impl Work {
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
         if let Some(reach) = self.cut.reach {
             query = query.complete_up_to(reach);
+        }
+        if let Some(from) = self.cut.from {
+            query = match &self.previous {
+                Some(previous) => query.continue_from(previous, from),
+                None => query.continue_empty(from),
+            };
         }
         let extraction = query.write_to(&self.output).map_err(error_of)?;
         if let Some(indexer) = &recording.indexer {

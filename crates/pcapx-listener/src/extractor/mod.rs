@@ -39,8 +39,7 @@ pub(crate) struct Cut {
     pub(crate) filter: Expr,
     /// Of which time.
     pub(crate) window: Window,
-    /// The file that is there has all packets before this instant: only what follows is added.
-    #[expect(dead_code, reason = "see below")]
+    /// What is there has all packets before this instant: only what follows is added.
     pub(crate) from: Option<Timestamp>,
     /// How far the recording reaches, where that is known.
     pub(crate) reach: Option<Timestamp>,

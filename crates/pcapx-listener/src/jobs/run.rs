@@ -132,8 +132,9 @@ impl Jobs {
         let _hold = job.searching().await;
         let manifest = job.manifest();
         let begun = Timestamp::now();
-        // What the file has up to here is all there is of that time.
-        let from = manifest.searched_up_to.filter(|_| self.folder.capture_bytes(&manifest).is_some());
+        // What was found up to here is all there is of that time.
+        let is_there = manifest.file.is_none() || self.folder.capture_bytes(&manifest).is_some();
+        let from = manifest.searched_up_to.filter(|_| is_there);
         let reach = self.look(begun).await;
         let found = self.search(job, &manifest, from, reach).await;
         let mut manifest = Manifest::clone(&manifest);
@@ -151,7 +152,14 @@ impl Jobs {
                 Some(error)
             }
         };
-        Some(self.write_down(manifest, error.as_ref(), begun).await)
+        let before = job.manifest().file.clone().filter(|before| Some(before) != manifest.file.as_ref());
+        let manifest = self.write_down(manifest, error.as_ref(), begun).await;
+        if let Some(before) = before {
+            // The rest of the window has packets of another kind, and so the file has another form and name.
+            let removed = tokio::fs::remove_file(self.folder.path(&before)).await;
+            removed.unwrap_or_else(|error| log::warn!("{before} cannot be removed: {error}"));
+        }
+        Some(manifest)
     }
 
     /// Ends `job`: at once when nothing is done for it just now.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pcapx_core::manifest::{Manifest, State};
 use pcapx_core::time::Timestamp;
-use pcapx_testkit::capture::{Packet, Pcap};
+use pcapx_testkit::capture::{Packet, Pcap, link};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
 use pcapx_testkit::process::{PATIENCE, Service, Signal, Site, poll};
 use serde_json::json;
@@ -40,18 +40,23 @@ impl Recording {
 
     /// Records the flow between two instants, the second not included, as a segment of its own.
     fn record(&mut self, from: i64, to: i64) {
+        self.record_as(&Pcap::new(), 0, from, to);
+    }
+
+    /// The same in another form, without the first bytes of each frame.
+    fn record_as(&mut self, form: &Pcap, left_out: usize, from: i64, to: i64) {
         let step = i64::try_from(EVERY.as_millis()).unwrap();
         let frame = |number: i64| {
             let data = number.to_be_bytes();
             let tcp = Tcp::new(40_000, 443).payload(&data);
-            Ethernet::new().carry(&Ipv4::new([10, 0, 0, 10], [10, 0, 0, 20]).carry(&tcp))
+            Ethernet::new().carry(&Ipv4::new([10, 0, 0, 10], [10, 0, 0, 20]).carry(&tcp))[left_out..].to_vec()
         };
         let packets: Vec<_> = (from / step..to / step)
             .map(|number| Packet::new(self.instant(number * step), frame(number)))
             .collect();
         self.segments += 1;
         let file = self.site.timeline_dir().join(format!("{}.pcap", self.segments));
-        Pcap::new().write(&file, &packets);
+        form.write(&file, &packets);
     }
 
     /// The recorder tells that all packets before an instant can be found.
@@ -201,4 +206,21 @@ fn an_open_window_outlives_the_listener() {
     let manifest = recording.ended(3_000);
     assert_eq!((manifest.state, manifest.packets), (State::Complete, Some(13)));
     assert!(recording.capture() == asked_anew(&recording, &service, "/?before=5&after=2"));
+}
+
+#[test]
+fn a_rest_of_another_link_type_makes_it_pcapng() {
+    let mut recording = Recording::new();
+    recording.record(-1_000, 0);
+    recording.reach(0);
+    let service = listener(&recording.site);
+    assert_result(&post(service.address(), "/?before=5&after=1", &recording.alert()), &recording.link());
+    recording.record_as(&Pcap::new().link_type(link::RAW), 14, 0, 2_000);
+    let manifest = recording.ended(1_500);
+    let file = format!("{}.pcapng", recording.stem());
+    assert_eq!(
+        (manifest.state, manifest.packets, manifest.file.as_ref()),
+        (State::Complete, Some(9), Some(&file))
+    );
+    assert_eq!(evidence(&recording.site), [file], "the first file is gone");
 }
