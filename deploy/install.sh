@@ -26,7 +26,7 @@ bin_dir=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-$repository/target}}/relea
 link=no
 action=install
 binaries='pcapx-listener pcapx-fileserver pcapx-extract netflow-replay'
-units='pcapx-listener.service pcapx-fileserver.service'
+units='pcapx.target pcapx-listener.service pcapx-fileserver.service pcapx-listener.socket pcapx-fileserver.socket'
 
 fail() { echo "install.sh: $*" >&2; exit 1; }
 
@@ -55,7 +55,7 @@ put() { # MODE FILE TARGET
 }
 
 if [ "$action" = uninstall ]; then
-    # shellcheck disable=SC2086 # two words, two units
+    # shellcheck disable=SC2086 # a word for each unit
     if systemd_runs; then systemctl disable --now $units || true; fi
     for unit in $units; do rm -f "$root/usr/lib/systemd/system/$unit"; done
     for binary in $binaries; do rm -f "$root/usr/bin/$binary"; done
@@ -119,5 +119,6 @@ pcapx is installed. Next:
   edit $config (host is the name or address that goes into the links), then check it:
     pcapx-listener --config $config --check
   start:   systemctl enable --now pcapx-listener pcapx-fileserver
+  change:  systemctl reload pcapx-listener pcapx-fileserver
   upgrade: systemctl try-restart pcapx-listener pcapx-fileserver
 TEXT

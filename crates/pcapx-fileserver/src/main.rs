@@ -24,12 +24,14 @@ mod requested;
 mod service;
 mod validators;
 
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use pcapx_core::config::{Config, Service};
-use pcapx_http::{Front, Limits, Server, Stop};
+use pcapx_core::config::{Config, Loaded, Service};
+use pcapx_http::{Front, Inherited, Limits, Reloads, Server, Stop};
 
 use crate::check::Finding;
 use crate::options::Options;
@@ -44,6 +46,7 @@ const EXIT_CONFIG: u8 = 1;
 const EXIT_SERVICE: u8 = 3;
 
 fn main() -> ExitCode {
+    let inherited = Inherited::take();
     let options = Options::parse();
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", "info")).init();
     pcapx_http::log_panics();
@@ -62,23 +65,31 @@ fn main() -> ExitCode {
         !findings.iter().any(|finding| matches!(finding, Finding::Error(_)))
     } else {
         findings.iter().for_each(Finding::log);
-        run(&loaded.config).inspect_err(|error| eprintln!("pcapx-fileserver: {error}")).is_ok()
+        let served = run(inherited, options.config, &loaded);
+        served.inspect_err(|error| eprintln!("pcapx-fileserver: {error}")).is_ok()
     };
     if works { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SERVICE) }
 }
 
 /// Binds, serves until SIGTERM or SIGINT, drains.
-fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+fn run(
+    inherited: io::Result<Inherited>,
+    explicit: Option<PathBuf>,
+    loaded: &Loaded,
+) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(READING_THREADS)
         .build()?;
     let drained = runtime.block_on(async {
-        let stop = Stop::on_signals()?;
+        let (config, stop) = (&loaded.config, Stop::on_signals()?);
         let front = Arc::new(Front::new(Service::Fileserver, config, service::REALM)?);
-        let server = Server::bind(config.address(Service::Fileserver), Limits::default())?;
+        let reloads = Reloads::new(Service::Fileserver, explicit, loaded, Arc::clone(&front))?;
+        let server = Server::bind(inherited?, config.address(Service::Fileserver), Limits::default())?;
         server.announce(Service::Fileserver, &front);
-        let files = FileService::new(config, Arc::clone(&front));
+        // All that can change while it runs is the front's.
+        tokio::spawn(reloads.run(|_| {}));
+        let files = Arc::new(FileService::new(config, Arc::clone(&front)));
         Ok::<_, Box<dyn std::error::Error>>(server.run(front, files, &stop, config.drain_timeout).await)
     })?;
     // Reads of a dead disk must not keep the process.

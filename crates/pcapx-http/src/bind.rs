@@ -7,6 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
+use crate::Inherited;
+
 /// Connections the kernel keeps ready while the process is busy.
 const BACKLOG: i32 = 1024;
 
@@ -21,9 +23,31 @@ pub struct BindError {
     pub error: io::Error,
 }
 
+/// The sockets to listen on: those that were inherited, else one of our own.
+pub(crate) fn sockets(inherited: Inherited, address: SocketAddr) -> Result<Vec<TcpListener>, BindError> {
+    if inherited.sockets.is_empty() {
+        return Ok(vec![listen(address)?]);
+    }
+    let taken = inherited.sockets.into_iter().map(|socket| {
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
+        let bound = socket.local_addr()?;
+        log::info!("listening on {bound}, a socket of the service manager; bind_address does not count");
+        if bound.port() != address.port() && address.port() != 0 {
+            log::warn!(
+                "the configuration has port {}, the socket of the service manager {}",
+                address.port(),
+                bound.port()
+            );
+        }
+        Ok(socket)
+    });
+    taken.collect::<io::Result<_>>().map_err(|error| BindError { address, error })
+}
+
 /// Opens the listening socket. Port 0 takes any free port; `::` takes IPv4 connections too. A port whose former
 /// connections still fade away (`TIME_WAIT`) can be taken at once.
-pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
+fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;

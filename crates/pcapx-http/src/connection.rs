@@ -49,7 +49,7 @@ where
 
 /// What all connections of a server share.
 pub(crate) struct Shared<H> {
-    pub(crate) handler: H,
+    pub(crate) handler: Arc<H>,
     pub(crate) front: Arc<Front>,
     pub(crate) limits: Limits,
     pub(crate) stop: Stop,
@@ -157,7 +157,7 @@ async fn answer<H: Handler>(
     let (body, unread) = RequestBody::new(incoming);
     let request = Request::from_parts(head, body);
     let mut reply = match client {
-        Ok(_) => handled(&shared.handler, request, &context).await,
+        Ok(_) => handled(&*shared.handler, request, &context).await,
         Err(untraceable) => {
             context.note("denied", untraceable);
             reply::text(StatusCode::BAD_REQUEST, "Bad Request")

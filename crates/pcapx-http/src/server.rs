@@ -1,8 +1,10 @@
 //! The accept loop: limits on the way in, an orderly way out.
 
+use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use pcapx_core::config::Service;
@@ -10,10 +12,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::bind::{BindError, listen, raise_open_file_limit};
+use crate::bind::{BindError, raise_open_file_limit, sockets};
 use crate::connection::{Handler, Shared, serve};
+use crate::life::Manager;
 use crate::slots::Slots;
-use crate::{Front, Stop, tls};
+use crate::{Front, Inherited, Stop, tls};
 
 /// Files kept free of connections: the listening socket, logs, the runtime's own.
 const FILES_OF_OURS: u64 = 64;
@@ -51,21 +54,23 @@ pub struct Drained {
     pub aborted: usize,
 }
 
-/// A listening socket that does not serve yet.
+/// Listening sockets that do not serve yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     address: SocketAddr,
     limits: Limits,
 }
 
 impl Server {
-    /// Listens on `address`; port 0 takes any free port. Must be called inside a tokio runtime.
+    /// Listens on what the service manager has opened, if it has, else on `address`; port 0 takes any free port. Must be
+    /// called inside a tokio runtime.
     ///
     /// Also raises the process's limit of open files, and lowers [`Limits::connections`] to what it allows.
-    pub fn bind(address: SocketAddr, mut limits: Limits) -> Result<Self, BindError> {
-        let listener = listen(address)?;
-        let bound = listener.local_addr().map_err(|error| BindError { address, error })?;
+    pub fn bind(inherited: Inherited, address: SocketAddr, mut limits: Limits) -> Result<Self, BindError> {
+        let listeners = sockets(inherited, address)?;
+        let bound = listeners.first().map_or(Ok(address), TcpListener::local_addr);
+        let bound = bound.map_err(|error| BindError { address, error })?;
         let files = raise_open_file_limit();
         let possible = files.saturating_sub(FILES_OF_OURS) / FILES_PER_CONNECTION;
         let possible = usize::try_from(possible).unwrap_or(usize::MAX).max(1);
@@ -73,16 +78,16 @@ impl Server {
             log::warn!("{files} open files allow {possible} connections, not {}", limits.connections);
             limits.connections = possible;
         }
-        Ok(Server { listener, address: bound, limits })
+        Ok(Server { listeners, address: bound, limits })
     }
 
-    /// Where the server listens, with the real port.
+    /// Where the server listens, with the real port; of several sockets the first.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Says on stdout that `service` is ready: `NAME: listening on http://ADDRESS:PORT`, one line; `https` where `front`
-    /// speaks TLS.
+    /// speaks TLS. The service manager is told, too.
     pub fn announce(&self, service: Service, front: &Front) {
         let mut stdout = io::stdout().lock();
         let scheme = if front.tls().is_some() { "https" } else { "http" };
@@ -91,6 +96,7 @@ impl Server {
         if let Err(error) = said.and_then(|()| stdout.flush()) {
             log::debug!("stdout: {error}");
         }
+        Manager::of_process().ready(&format!("listening on {scheme}://{}", self.address));
     }
 
     /// Serves behind `front` until `stop` is requested; then closes the listening socket, lets requests finish for at
@@ -98,11 +104,14 @@ impl Server {
     pub async fn run(
         self,
         front: Arc<Front>,
-        handler: impl Handler,
+        handler: Arc<impl Handler>,
         stop: &Stop,
         drain: Duration,
     ) -> Drained {
-        let following = tokio::spawn(tls::follow(Arc::clone(&front), stop.clone()));
+        let manager = Manager::of_process();
+        let mut beside = JoinSet::new();
+        beside.spawn(tls::follow(Arc::clone(&front), stop.clone()));
+        beside.spawn(manager.clone().keep_alive());
         let mut loop_ = AcceptLoop {
             shared: Arc::new(Shared { handler, front, limits: self.limits, stop: stop.clone() }),
             slots: Slots::new(),
@@ -112,11 +121,11 @@ impl Server {
         };
         tokio::select! {
             () = stop.requested() => {}
-            never = loop_.accept(&self.listener) => match never {},
+            never = loop_.accept(&self.listeners) => match never {},
         }
-        following.abort();
+        manager.stopping();
         let deadline = Instant::now() + drain;
-        drop(self.listener);
+        drop(self.listeners);
         let aborted = loop_.drain(stop, deadline).await;
         Drained { deadline, aborted }
     }
@@ -132,10 +141,11 @@ struct AcceptLoop<H> {
 
 impl<H: Handler> AcceptLoop<H> {
     /// Takes connections for ever. May be dropped at any await point.
-    async fn accept(&mut self, listener: &TcpListener) -> std::convert::Infallible {
+    async fn accept(&mut self, listeners: &[TcpListener]) -> std::convert::Infallible {
+        let mut turn = 0;
         loop {
             tokio::select! {
-                accepted = listener.accept() => match accepted {
+                accepted = next(listeners, &mut turn) => match accepted {
                     Ok((tcp, peer)) => {
                         self.back_off = BACK_OFF_MIN;
                         self.make_room().await;
@@ -196,4 +206,19 @@ impl<H: Handler> AcceptLoop<H> {
         self.connections.shutdown().await;
         aborted
     }
+}
+
+/// The next connection on any of `listeners`, which take turns in being asked first.
+async fn next(listeners: &[TcpListener], turn: &mut usize) -> io::Result<(TcpStream, SocketAddr)> {
+    *turn = turn.wrapping_add(1);
+    poll_fn(|cx| {
+        for index in 0..listeners.len() {
+            let listener = &listeners[(index + *turn) % listeners.len()];
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body, Frame};
 use pcapx_http::{
-    BodyError, Context, Drained, Front, Limits, Reply, ReplyBody, Request, Server, Stop, reply,
+    BodyError, Context, Drained, Front, Inherited, Limits, Reply, ReplyBody, Request, Server, Stop, reply,
 };
 use pcapx_testkit::process::{Connection, NoReply, PATIENCE, poll, request};
 use tokio::sync::Notify;
@@ -43,11 +43,12 @@ impl Running {
                 let runtime =
                     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
                 runtime.unwrap().block_on(async {
-                    let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).unwrap();
+                    let server =
+                        Server::bind(Inherited::default(), "127.0.0.1:0".parse().unwrap(), limits).unwrap();
                     tell.send(server.local_addr()).unwrap();
-                    let handler = move |request, context| {
+                    let handler = Arc::new(move |request, context| {
                         answer(request, context, Arc::clone(&gate), Arc::clone(&waiting))
-                    };
+                    });
                     server.run(Arc::new(Front::open("test")), handler, &stop, drain).await
                 })
             }

@@ -19,7 +19,8 @@ Environment:
   PCAPX_LOG     what is logged to stderr: error, warn, info (default), debug
 
 SIGTERM or SIGINT stops the service: running extractions get drain_timeout to
-finish. A second signal ends at once.
+finish. A second signal ends at once. SIGHUP has configuration and certificates
+read again.
 
 Examples:
   pcapx-listener --config config/config.json

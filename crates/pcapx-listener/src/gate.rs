@@ -27,7 +27,7 @@ use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Failure, Manifest};
 use pcapx_core::time::Timestamp;
-use pcapx_http::{Context, Front, Handler, Reply, Request, reply};
+use pcapx_http::{Context, Current, Front, Handler, Reply, Request, reply};
 use serde_json::{Map, Value};
 
 use crate::answer::{self, Answers};
@@ -56,10 +56,29 @@ const NO_FILTER: &str = "NO BPF FILTER";
 pub(crate) struct Gates {
     front: Arc<Front>,
     jobs: Arc<Jobs>,
+    zone: LocalZone,
+    port: u16,
+    terms: Current<Terms>,
+}
+
+/// How questions are read and answered; another configuration brings others.
+#[derive(Debug)]
+struct Terms {
     reader: Reader,
     answers: Answers,
     patience: Option<Duration>,
     usage: Bytes,
+}
+
+impl Terms {
+    fn new(config: &Config, zone: &LocalZone, port: u16) -> Self {
+        Self {
+            reader: Reader::new(config, zone.clone()),
+            answers: Answers::new(config, zone.clone()),
+            patience: config.reply_within,
+            usage: usage::document(config, port).into(),
+        }
+    }
 }
 
 impl Gates {
@@ -71,18 +90,18 @@ impl Gates {
         front: Arc<Front>,
         jobs: Arc<Jobs>,
     ) -> Self {
-        Self {
-            front,
-            jobs,
-            reader: Reader::new(config, zone.clone()),
-            answers: Answers::new(config, zone),
-            patience: config.reply_within,
-            usage: usage::document(config, port).into(),
-        }
+        let terms = Current::new(Terms::new(config, &zone, port));
+        Self { front, jobs, zone, port, terms }
+    }
+
+    /// Takes over what of `config` can change while the service runs.
+    pub(crate) fn adopt(&self, config: &Config) {
+        self.terms.set(Terms::new(config, &self.zone, self.port));
     }
 
     async fn pass(&self, request: Request, context: &Context, as_json: bool) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
+        let terms = self.terms.get();
         let path = plain_path(head.uri.path());
         if head.method == Method::GET && path == HEALTH_PATH {
             return Ok(reply::text(StatusCode::OK, "ok"));
@@ -101,10 +120,10 @@ impl Gates {
         let user = identity.to_string();
         context.note("user", &user);
         if let Some(route) = route {
-            return Ok(api::answer(&self.jobs, &self.answers, &route, &head.method, head.uri.query()).await);
+            return Ok(api::answer(&self.jobs, &terms.answers, &route, &head.method, head.uri.query()).await);
         }
         if head.method == Method::GET {
-            return Ok(reply::json(StatusCode::OK, self.usage.clone()));
+            return Ok(reply::json(StatusCode::OK, terms.usage.clone()));
         }
 
         // 2. A length, or chunks that carry their own.
@@ -138,7 +157,7 @@ impl Gates {
             user,
             at: Timestamp::now(),
         };
-        let question = match self.reader.read(object, &query, origin.at) {
+        let question = match terms.reader.read(object, &query, origin.at) {
             Asked::Question(question) => *question,
             Asked::Unclear(text) => return Err(Refusal::Unclear(text)),
             Asked::NotAllowed => return Err(Refusal::NotAllowed),
@@ -161,7 +180,7 @@ impl Gates {
         };
         let manifest = match self.jobs.accept(place, question, origin).await {
             Accepted::Known(manifest) => Arc::from(manifest),
-            Accepted::Job(job, seating) => self.hold(&job, &seating, query.wait).await,
+            Accepted::Job(job, seating) => self.hold(&job, &seating, query.wait, terms.patience).await,
             Accepted::Refused(failure) => {
                 context.note("outcome", "refused");
                 return Ok(refused(failure, as_json));
@@ -169,21 +188,27 @@ impl Gates {
         };
         context.note("outcome", word(&manifest));
         context.note("evidence", &manifest.name);
-        Ok(if as_json { self.answers.document(&manifest) } else { result(&self.answers.text(&manifest)) })
+        Ok(if as_json { terms.answers.document(&manifest) } else { result(&terms.answers.text(&manifest)) })
     }
 
     /// Holds the answer until something has been found out – who waits for a seat is told at once – or, where `wait` asks
     /// for it, until the job has ended; but never for longer than the caller can wait.
-    async fn hold(&self, job: &Arc<Job>, seating: &Held, wait: Option<Duration>) -> Arc<Manifest> {
+    async fn hold(
+        &self,
+        job: &Arc<Job>,
+        seating: &Held,
+        wait: Option<Duration>,
+        patience: Option<Duration>,
+    ) -> Arc<Manifest> {
         match wait {
             Some(wait) => tokio::select! {
                 manifest = job.ended(wait) => manifest,
                 // What is left to wait for is done after the restart.
-                () = self.jobs.stopped() => job.answered(self.patience).await,
+                () = self.jobs.stopped() => job.answered(patience).await,
             },
             None if matches!(seating, Held::Waits) => job.manifest(),
             None => tokio::select! {
-                manifest = job.answered(self.patience) => manifest,
+                manifest = job.answered(patience) => manifest,
                 // It was cancelled, and is done after the restart.
                 () = self.jobs.given_up() => job.manifest(),
             },

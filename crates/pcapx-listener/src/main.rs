@@ -40,6 +40,7 @@ const EXIT_CONFIG: u8 = 1;
 const EXIT_SERVICE: u8 = 3;
 
 fn main() -> ExitCode {
+    let inherited = pcapx_http::Inherited::take();
     let options = cli::Options::parse();
     env_logger::Builder::from_env(Env::new().filter_or("PCAPX_LOG", "info")).init();
     pcapx_http::log_panics();
@@ -66,7 +67,8 @@ fn main() -> ExitCode {
         for warning in &loaded.warnings {
             log::warn!("configuration: {warning}");
         }
-        service::run(&loaded.config).inspect_err(|error| eprintln!("pcapx-listener: {error}")).is_ok()
+        let served = service::run(inherited, options.config, &loaded);
+        served.inspect_err(|error| eprintln!("pcapx-listener: {error}")).is_ok()
     };
     if works { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SERVICE) }
 }

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pcapx_core::config::{Config, Service};
+use pcapx_core::config::{Config, Loaded, Service};
 use pcapx_core::local::LocalZone;
-use pcapx_http::{BindError, Front, Limits, Server, Stop, TlsError};
+use pcapx_http::{BindError, Front, Inherited, Limits, Reloads, Server, Stop, TlsError};
 use pcapx_timeline::catalog::Timeline;
 use rustix::fs::Mode;
 use tokio::time;
@@ -62,7 +62,12 @@ pub(crate) enum StartError {
 }
 
 /// Serves until a signal asks to stop.
-pub(crate) fn run(config: &Config) -> Result<(), StartError> {
+pub(crate) fn run(
+    inherited: io::Result<Inherited>,
+    explicit: Option<PathBuf>,
+    loaded: &Loaded,
+) -> Result<(), StartError> {
+    let config = &loaded.config;
     rustix::process::umask(Mode::from_raw_mode(UMASK));
     let choice = Choice::make(config)?;
     let evidence = EvidenceFolder::open(&config.output_dir)
@@ -94,7 +99,12 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
         .enable_all()
         .max_blocking_threads(config.max_concurrent_extractions.get() + SPARE_BLOCKING_THREADS)
         .build()?;
-    let served = runtime.block_on(serve(config, zone, jobs, handle));
+    let served = runtime.block_on(async {
+        let front = Arc::new(Front::new(Service::Listener, config, gate::REALM)?);
+        let reloads = Reloads::new(Service::Listener, explicit, loaded, Arc::clone(&front))?;
+        let server = Server::bind(inherited?, config.address(Service::Listener), Limits::default())?;
+        serve(config, server, front, reloads, zone, jobs, handle).await
+    });
     // A job stuck in the kernel must not keep the process from ending.
     runtime.shutdown_timeout(Duration::ZERO);
     // It has been told to end already, and has a last line of its own.
@@ -107,13 +117,14 @@ pub(crate) fn run(config: &Config) -> Result<(), StartError> {
 
 async fn serve(
     config: &Config,
+    server: Server,
+    front: Arc<Front>,
+    reloads: Reloads,
     zone: LocalZone,
     jobs: Arc<Jobs>,
     indexer: Option<indexer::Handle>,
 ) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
-    let front = Arc::new(Front::new(Service::Listener, config, gate::REALM)?);
-    let server = Server::bind(config.address(Service::Listener), Limits::default())?;
     if let Some(warning) = config.openness(Service::Listener) {
         log::warn!("{warning}");
     }
@@ -129,7 +140,10 @@ async fn serve(
 
     let canceller =
         tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), indexer, stop.clone(), config.drain_timeout));
-    let gates = Gates::new(config, zone, server.local_addr().port(), Arc::clone(&front), Arc::clone(&jobs));
+    let port = server.local_addr().port();
+    let gates = Arc::new(Gates::new(config, zone, port, Arc::clone(&front), Arc::clone(&jobs)));
+    let adopting = Arc::clone(&gates);
+    tokio::spawn(reloads.run(move |config| adopting.adopt(config)));
     let drained = server.run(front, gates, &stop, config.drain_timeout + ANSWER_GRACE).await;
     if time::timeout_at(drained.deadline + CLEAN_UP_GRACE, jobs.ended()).await.is_err() {
         log::error!("stopping: a job does not end and is left alone");

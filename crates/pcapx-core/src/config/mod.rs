@@ -19,6 +19,7 @@ mod link_base;
 mod network;
 mod notes;
 mod reading;
+mod reload;
 mod resolve;
 mod secret;
 mod service;
@@ -38,11 +39,13 @@ use ipnetwork::IpNetwork;
 pub use auth::{Auth, Credentials};
 pub use error::{ConfigError, Problem, Warning};
 pub use keys::{KEYS, Key, Literal, markdown_table};
+pub use reload::Effect;
 pub use secret::{Secret, SecretError, same};
 pub use service::Service;
 pub use source::Sources;
 pub use tls::Tls;
 
+use self::written::Written;
 use crate::filter::Mode;
 use crate::manifest::Format;
 
@@ -126,6 +129,8 @@ pub struct Loaded {
     pub path: PathBuf,
     /// What is odd about it, for the log.
     pub warnings: Vec<Warning>,
+    /// What stands under each key, secrets too.
+    written: Written,
 }
 
 /// Who cuts packets out of the timeline.

@@ -54,7 +54,9 @@ impl Sources {
             Err(error) => return Err(ConfigError::Unmergeable { path, source: error.into() }),
         };
         match resolve::config(&written, &mut notes) {
-            Some(config) if notes.is_usable() => Ok(Loaded { config, path, warnings: notes.warnings }),
+            Some(config) if notes.is_usable() => {
+                Ok(Loaded { config, path, warnings: notes.warnings, written })
+            }
             _ => Err(ConfigError::Invalid { path, missing: notes.missing, invalid: notes.invalid }),
         }
     }

@@ -5,6 +5,7 @@
 //! path; and the file is parsed here, because its own JSON reader cannot tell where in the file an error is.
 
 use std::ffi::OsString;
+use std::fmt;
 
 use config::{Map, Source, Value, ValueKind};
 use serde_json::Value as Json;
@@ -14,8 +15,18 @@ use super::notes::Notes;
 use super::{Warning, credential};
 
 /// One value per key; a key that is nowhere has none.
-#[derive(Debug)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Written(Map<String, Value>);
+
+// What came out of JSON or text is never NaN, the one value that is not itself.
+impl Eq for Written {}
+
+/// Secrets are in it.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Written(…)")
+    }
+}
 
 /// Values of one origin, by key.
 #[derive(Clone, Debug, Default)]

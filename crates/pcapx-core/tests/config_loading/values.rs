@@ -203,3 +203,25 @@ fn links_follow_tls_of_the_fileserver_and_their_own_base() {
     let base = json!({ "download_url_base": "https://pcap.example.com/evidence", "host": "::1" });
     assert_eq!(config_of(&base).download_url("a.pcap"), "https://pcap.example.com/evidence/a.pcap");
 }
+
+#[test]
+fn what_changed_between_two_readings_is_named() {
+    let names = |one: &Value, other: &Value| {
+        let (one, other) = (load(&least_and(one), &[]).unwrap(), load(&least_and(other), &[]).unwrap());
+        one.changed(&other).map(|key| key.name).collect::<Vec<_>>()
+    };
+    let none = json!({});
+    assert_eq!(names(&none, &none), [""; 0]);
+    assert_eq!(names(&none, &json!({ "extractor": "auto" })), [""; 0], "the default, spelt out");
+    assert_eq!(
+        names(&json!({ "listener_auth_pass": "old" }), &json!({ "listener_auth_pass": "new", "host": "h" })),
+        ["host", "listener_auth_pass"]
+    );
+    assert_eq!(
+        names(&none, &json!({ "basic_auth_user": "u" })),
+        ["listener_auth_user", "fileserver_auth_user", "basic_auth_user"]
+    );
+    let printed =
+        format!("{:?}", load(&least_and(&json!({ "listener_auth_pass": "hunter2" })), &[]).unwrap());
+    assert!(!printed.contains("hunter2"), "{printed}");
+}

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use pcapx_core::config::Secret;
-use pcapx_testkit::process::{Service, Site};
+use pcapx_testkit::process::{Connection, Service, Signal, Site};
 
 use crate::fake::Fake;
-use crate::{ALERT, LISTENER, assert_result, evidence, listener, post};
+use crate::{ALERT, ALERT_FILE, LISTENER, assert_result, evidence, listener, post, request};
 
 fn check(site: &Site) -> Output {
     site.command(LISTENER).arg("--check").output().unwrap()
@@ -217,4 +217,26 @@ fn a_misspelt_key_is_a_warning() {
     let service = Service::start(LISTENER, &site);
     let line = service.wait_for_log(|line| line.contains("listen_prot"));
     assert!(line.contains("WARN"), "{line}");
+}
+
+#[test]
+fn questions_and_links_change_with_a_reload() {
+    let mut fake = Fake::new("printf '%s' \"$8\" > \"$output\"");
+    let service = fake.listener();
+    let ask = || post(service.address(), "/", ALERT).text();
+    assert_eq!(ask(), format!("http://127.0.0.1:0/{ALERT_FILE}"));
+    fake.site.set("default_filter", "client").set("fileserver_port", 9081).set("host", "pcap.example.com");
+    fake.site.set("max_concurrent_extractions", 7);
+    drop(fake.site.command(LISTENER));
+    service.signal(Signal::HUP);
+    let restart = service.wait_for_log(|line| line.contains("after a restart only"));
+    assert!(restart.ends_with(" after a restart only: max_concurrent_extractions"), "{restart}");
+    let changed = service.wait_for_log(|line| line.contains("reload: changed: "));
+    assert!(changed.ends_with("changed: host, fileserver_port, default_filter"), "{changed}");
+    let link = ask();
+    assert!(link.starts_with("http://pcap.example.com:9081/20250209_112000_alert_12345"), "{link}");
+    let name = link.rsplit('/').next().unwrap();
+    assert_eq!(fs::read_to_string(fake.site.output_dir().join(name)).unwrap(), "tcp and host 10.0.0.10");
+    let reply = Connection::open(service.address()).exchange(&request("GET /", &[], b""));
+    assert!(reply.text().contains("http://pcap.example.com:"), "{}", reply.text());
 }
