@@ -1,6 +1,7 @@
 //! The real listener, over real sockets, in a temporary folder.
 
 mod capture;
+mod empties;
 mod external;
 mod fake;
 mod follow;

@@ -1,0 +1,93 @@
+//! Why an answer has no packets: each reason made on purpose, and told in the text, the log and the manifest.
+
+use std::fs;
+
+use pcapx_core::manifest::{Manifest, State};
+use pcapx_core::time::Timestamp;
+use pcapx_testkit::capture::{Packet, Pcap};
+use pcapx_testkit::packet::{Ethernet, Ipv4, Udp};
+use pcapx_testkit::process::Site;
+
+use crate::{assert_result, listener, post};
+
+/// Seconds since the epoch: 2025-02-09 11:20:00.
+const AT: i64 = 1_739_100_000;
+
+/// A packet each second of a stretch around [`AT`], in a file of its own.
+fn record(site: &Site, name: &str, from: i64, to: i64) {
+    let frame = Ethernet::new().carry(&Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]).carry(&Udp::new(53, 53)));
+    let packets: Vec<_> =
+        (from..to).map(|second| Packet::new(Timestamp::from_secs(AT + second), frame.clone())).collect();
+    Pcap::new().write(&site.timeline_dir().join(name), &packets);
+}
+
+/// Asks for a host in the ten seconds around an instant, and asserts the reason.
+#[track_caller]
+fn assert_reason(site: &Site, second: i64, window: &str, reason: &str) {
+    let service = listener(site);
+    let alert = format!(r#"{{"id": "e{second}", "clientIp": "10.9.9.9", "unixTimestamp": {}}}"#, AT + second);
+    let reply = post(service.address(), "/?before=5&after=5", &alert);
+    assert_result(&reply, &format!("ERROR: no packets matched 'host 10.9.9.9' between {window} ({reason})"));
+    let name = fs::read_dir(site.output_dir()).unwrap().find_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.strip_suffix(&format!("_e{second}.json")).map(|stem| format!("{stem}_e{second}.json"))
+    });
+    let manifest = Manifest::from_json(&fs::read(site.output_dir().join(name.unwrap())).unwrap()).unwrap();
+    assert_eq!((manifest.state, manifest.open, manifest.file), (State::NoMatch, false, None));
+    assert_eq!(manifest.reason.as_deref(), Some(reason));
+    let exit = service.stop();
+    assert!(exit.stderr.contains(" outcome=no-match ") && exit.stderr.contains(reason), "{}", exit.stderr);
+}
+
+const MIDDLE: &str = "2025-02-09 11:19:55 and 2025-02-09 11:20:05";
+
+#[test]
+fn an_empty_timeline() {
+    assert_reason(&Site::new(), 0, MIDDLE, "nothing is recorded at all");
+}
+
+#[test]
+fn a_time_in_which_nobody_recorded() {
+    let site = Site::new();
+    record(&site, "1.pcap", -300, -100);
+    record(&site, "2.pcap", 100, 300);
+    assert_reason(&site, 0, MIDDLE, "nothing was recorded in this time");
+}
+
+#[test]
+fn a_time_that_has_been_rotated_out() {
+    let site = Site::new();
+    record(&site, "1.pcap", 100, 300);
+    let reason = "already rotated out, the recording reaches back to 2025-02-09 11:21:40";
+    assert_reason(&site, 0, MIDDLE, reason);
+}
+
+#[test]
+fn a_time_that_is_not_yet_written() {
+    let site = Site::new();
+    record(&site, "1.pcap", -300, -100);
+    let reason = "not yet written, the recording reaches to 2025-02-09 11:18:19";
+    assert_reason(&site, 0, MIDDLE, reason);
+}
+
+#[test]
+fn a_filter_that_is_true_of_nothing() {
+    let site = Site::new();
+    record(&site, "1.pcap", -300, 0);
+    record(&site, "2.pcap", 0, 300);
+    assert_reason(&site, 0, MIDDLE, "the filter matched none of 600 packets in 2 capture files");
+    record(&site, "2.pcap", 2, 300);
+    let reason = "the filter matched none of 298 packets in 1 capture file";
+    assert_reason(&site, 200, "2025-02-09 11:23:15 and 2025-02-09 11:23:25", reason);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let site = Site::new();
+    record(&site, "1.pcap", -300, 300);
+    fs::write(site.timeline_dir().join("packed.pcap"), [0x1f, 0x8b, 8, 0, 1, 2, 3, 4]).unwrap();
+    assert_reason(&site, 0, MIDDLE, "the capture file packed.pcap could not be read");
+    fs::write(site.timeline_dir().join("also.pcap"), [0x1f, 0x8b, 8, 0, 1, 2, 3, 4]).unwrap();
+    let reason = "2 capture files could not be read, the first is also.pcap";
+    assert_reason(&site, 100, "2025-02-09 11:21:35 and 2025-02-09 11:21:45", reason);
+}
