@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /jobs` | the newest, `limit` of them (100, at most 1000), `before` a name; `open=true`: those that are not done |
+//! | `GET /jobs` | the newest, `limit` of them (100, at most 1000), `before` a name; `open=true`: those that are not done; 400 |
 //! | `GET /jobs/NAME` | the manifest; 404 |
 //! | `DELETE /jobs/NAME` | the job ends with what it has; 409 when it has ended, 404 |
 //!
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::answer::{Answers, json_reply};
-use crate::evidence::Shelved;
+use crate::evidence::{EvidenceFolder, Shelved};
 use crate::jobs::Jobs;
 
 /// The path of all jobs.
@@ -47,7 +47,7 @@ impl Route {
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path.strip_prefix(PATH)? {
             "" | "/" => Some(Self::List),
-            rest => Some(Self::One(rest.strip_prefix('/')?.to_owned())),
+            rest => Some(Self::One(decoded(rest.strip_prefix('/')?))),
         }
     }
 
@@ -89,41 +89,76 @@ pub(crate) fn error(status: StatusCode, text: &str) -> Reply {
     json_reply(status, &json!({ "error": text }))
 }
 
-async fn list(jobs: &Arc<Jobs>, answers: &Answers, query: Option<&str>) -> io::Result<Reply> {
-    let parameter = |name: &str| {
-        let pairs = query.unwrap_or("").split('&').filter_map(|pair| pair.split_once('='));
-        let value = pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)?;
-        Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
-    };
-    let limit = match parameter("limit").map(|text| text.parse::<usize>()) {
-        None => PAGE,
-        Some(Ok(limit @ 1..=PAGE_MOST)) => limit,
-        Some(_) => return Ok(error(StatusCode::BAD_REQUEST, "limit: expected a number from 1 to 1000")),
-    };
-    let (listed, next): (Vec<Value>, Option<String>) = if parameter("open").as_deref() == Some("true") {
-        (jobs.open().iter().take(limit).map(|job| summary(answers, &job.manifest())).collect(), None)
-    } else {
-        let (folder, before) = (Arc::clone(jobs.folder()), parameter("before"));
-        let page = move || -> io::Result<_> {
-            let mut names = folder.manifest_names()?;
-            if let Some(before) = before {
-                names.truncate(names.partition_point(|name| *name < before));
-            }
-            let next = names.len().checked_sub(limit + 1).map(|at| names[at + 1].clone());
-            let mut page = Vec::new();
-            for name in names.into_iter().rev().take(limit) {
-                if let Shelved::Manifest(manifest) = folder.manifest(&name)? {
-                    page.push(*manifest);
+/// Which jobs are to be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Page {
+    limit: usize,
+    /// Those that are not done, in the order in which they were asked for.
+    open: bool,
+    /// Those whose names come before this one.
+    before: Option<String>,
+}
+
+impl Page {
+    /// The page that `query` asks for, or what is wrong with it. What it has beside that is passed over.
+    fn of(query: Option<&str>) -> Result<Self, &'static str> {
+        let mut page = Self { limit: PAGE, open: false, before: None };
+        for (name, value) in query.unwrap_or("").split('&').filter_map(|pair| pair.split_once('=')) {
+            let value = decoded(value);
+            match name {
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=PAGE_MOST).contains(limit));
+                    page.limit = limit.ok_or("limit: expected a number from 1 to 1000")?;
                 }
+                "open" => page.open = value.parse().map_err(|_| "open: expected true or false")?,
+                "before" if Manifest::is_name(&value) => page.before = Some(value),
+                "before" => return Err("before: expected the name of a job"),
+                _ => {}
             }
-            Ok((page, next))
-        };
-        let (page, next) = spawn_blocking(page).await.map_err(io::Error::other)??;
-        (page.iter().map(|manifest| summary(answers, manifest)).collect(), next)
+        }
+        Ok(page)
+    }
+}
+
+async fn list(jobs: &Arc<Jobs>, answers: &Answers, query: Option<&str>) -> io::Result<Reply> {
+    let page = match Page::of(query) {
+        Ok(page) => page,
+        Err(text) => return Ok(error(StatusCode::BAD_REQUEST, text)),
+    };
+    let (listed, next): (Vec<Value>, Option<String>) = if page.open {
+        (jobs.open().iter().take(page.limit).map(|job| summary(answers, &job.manifest())).collect(), None)
+    } else {
+        let (folder, answers) = (Arc::clone(jobs.folder()), answers.clone());
+        spawn_blocking(move || shelved(&folder, &answers, page)).await.map_err(io::Error::other)??
     };
     let (running, waiting) = jobs.load();
     let document = json!({ "running": running, "waiting": waiting, "jobs": listed, "next": next });
     Ok(json_reply(StatusCode::OK, &document))
+}
+
+/// A page of what the folder has, and the name that the next page comes before.
+fn shelved(
+    folder: &EvidenceFolder,
+    answers: &Answers,
+    page: Page,
+) -> io::Result<(Vec<Value>, Option<String>)> {
+    let mut names = folder.manifest_names()?;
+    if let Some(before) = page.before {
+        names.truncate(names.partition_point(|name| *name < before));
+    }
+    let first = names.len().saturating_sub(page.limit);
+    let next = (first > 0).then(|| names[first].clone());
+    let mut listed = Vec::new();
+    for name in names.drain(first..).rev() {
+        if let Shelved::Manifest(manifest) = folder.manifest(&name)? {
+            listed.push(summary(answers, &manifest));
+        }
+    }
+    Ok((listed, next))
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// A job in a list.
@@ -195,8 +230,21 @@ mod tests {
         assert_eq!(Route::of("/jobs"), Some(Route::List));
         assert_eq!(Route::of("/jobs/"), Some(Route::List));
         assert_eq!(Route::of("/jobs/a_1.2"), Some(Route::One("a_1.2".to_owned())));
+        assert_eq!(Route::of("/jobs/a%5f1"), Some(Route::One("a_1".to_owned())));
         for path in ["/", "/extract", "/jobsx", "/job", "/x/jobs"] {
             assert_eq!(Route::of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_what_was_asked_for_or_refused() {
+        let page =
+            |limit, open, before: Option<&str>| Ok(Page { limit, open, before: before.map(str::to_owned) });
+        assert_eq!(Page::of(None), page(PAGE, false, None));
+        assert_eq!(Page::of(Some("limit=7&x=y&open=true")), page(7, true, None));
+        assert_eq!(Page::of(Some("before=a%5F1&limit=1000")), page(1000, false, Some("a_1")));
+        for query in ["limit=0", "limit=1001", "limit=", "open=yes", "open=", "before=", "before=..%2Fx"] {
+            assert!(Page::of(Some(query)).is_err(), "{query}");
         }
     }
 }

@@ -135,6 +135,12 @@ impl Reader {
     }
 
     fn by_hand(&self, asked: &ByHand<'_>, query: &Query) -> Asked {
+        if asked.filter.trim().is_empty() {
+            // To tcpdump it means everything; here it would be a slip, as an alert without an address is.
+            return Asked::Unclear(
+                "filter: expected one such as \"host 10.0.0.5 and port 53\", found nothing".to_owned(),
+            );
+        }
         let filter = match filter::parse(asked.filter) {
             Ok(filter) => filter,
             Err(error) => return Asked::Unclear(format!("filter: {error}")),
@@ -276,6 +282,7 @@ mod tests {
     fn what_is_wrong_with_a_question_by_hand_is_told() {
         for (body, part) in [
             (json!({"filter": "host", "from": 1, "to": 2}), "filter: "),
+            (json!({"filter": " ", "from": 1, "to": 2}), "found nothing"),
             (json!({"filter": "host 1.1.1.1", "from": "soon", "to": 2}), "from: expected a time"),
             (json!({"filter": "host 1.1.1.1", "from": 1, "to": null}), "to: expected a time"),
             (json!({"filter": "host 1.1.1.1", "from": 2, "to": 1}), "ends"),

@@ -39,6 +39,7 @@ impl Refusal {
     /// The answer: status, text and, for some, a header.
     pub(crate) fn reply(&self, as_json: bool) -> Reply {
         let (status, text) = match self {
+            Self::Denied(denied) if as_json => return document(denied.reply()),
             Self::Denied(denied) => return denied.reply(),
             Self::Unclear(text) => (StatusCode::BAD_REQUEST, text.as_str()),
             Self::NotAllowed => (
@@ -71,6 +72,15 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+/// `reply` with its text in a document; its headers stay.
+fn document(mut reply: Reply) -> Reply {
+    let status = reply.status();
+    let (head, body) = api::error(status, status.canonical_reason().unwrap_or_default()).into_parts();
+    *reply.body_mut() = body;
+    reply.headers_mut().extend(head.headers);
+    reply
 }
 
 /// For the log.
