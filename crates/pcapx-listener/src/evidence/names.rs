@@ -168,6 +168,11 @@ impl EvidenceFolder {
     }
 }
 
+/// The names beside `name` to which earlier answers step, in their order.
+pub(super) fn aside_names(name: &str) -> impl Iterator<Item = String> {
+    (1..=ATTEMPTS).map(move |number| aside(name, number))
+}
+
 fn aside(name: &str, number: u32) -> String {
     format!("{name}.{number}")
 }

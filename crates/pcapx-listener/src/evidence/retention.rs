@@ -55,8 +55,14 @@ impl Retention {
         (rules != RetentionRules::default()).then_some(Self(rules))
     }
 
-    /// Removes what has to go at `now`.
-    pub(crate) fn apply(self, folder: &EvidenceFolder, now: SystemTime) -> io::Result<Removed> {
+    /// Removes what has to go at `now`. For each piece that goes `hold` keeps the folder's names as they are: nobody shall ask
+    /// for it anew between our look at it and its end.
+    pub(crate) fn apply<G>(
+        self,
+        folder: &EvidenceFolder,
+        now: SystemTime,
+        hold: impl Fn() -> G,
+    ) -> io::Result<Removed> {
         let mut pieces: Vec<_> = pieces(folder)?.into_iter().collect();
         pieces.sort_by(|(a, one), (b, other)| one.written.cmp(&other.written).then_with(|| a.cmp(b)));
         let mut total: u64 = pieces.iter().map(|(_, piece)| piece.bytes).sum();
@@ -68,12 +74,15 @@ impl Retention {
             if !(is_old || is_much) {
                 break;
             }
-            if is_in_use(folder, &name, &piece)? {
-                continue;
+            {
+                let _names = hold();
+                if is_in_use(folder, &name, &piece)? {
+                    continue;
+                }
+                remove(folder, &piece)?;
             }
-            remove(folder, &piece)?;
-            let why = if is_old { "it is older than retention_max_age_days" } else { "retention_max_bytes" };
-            log::info!("evidence removed: {name}, {} bytes, because of {why}", piece.bytes);
+            let why = if is_old { "older than retention_max_age_days" } else { "over retention_max_bytes" };
+            log::info!("evidence removed: {name}, {} bytes, {why}", piece.bytes);
             total -= piece.bytes;
             removed.pieces += 1;
             removed.bytes += piece.bytes;

@@ -9,8 +9,8 @@
 //! status 0 with a file at OUTPUT; a file of size 0 means that nothing matched. OUTPUT is a hidden name.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,19 +21,16 @@ use pcapx_core::local::LocalZone;
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 use pcapx_core::window::Window;
 use pcapx_http::LogValue;
-use sha2::{Digest, Sha256};
 
 use super::child::{self, Ending};
 use super::{Cut, CutError, Haul};
 use crate::cancel::Cancel;
-use crate::evidence::EvidenceFolder;
+use crate::evidence::{EvidenceFolder, sha256};
 
 /// The program's name.
 pub(super) const PROGRAM: &str = "npcapextract";
 /// The environment variables of our own configuration, secrets among them, which the program has no use for.
 const OWN_VARIABLES: &str = "PCAPX_";
-/// Bytes that are hashed at a time: more than the disk reads ahead.
-const HASH_CHUNK_BYTES: usize = 256 << 10;
 /// How far clocks are set back at the end of summer time.
 const FOLD: Duration = Duration::from_secs(3600);
 
@@ -123,18 +120,6 @@ impl Npcapextract {
             "-o".into(),
             output.into(),
         ]
-    }
-}
-
-/// SHA-256 of the file at `path`.
-fn sha256(path: &Path) -> io::Result<[u8; 32]> {
-    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; HASH_CHUNK_BYTES];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().into()),
-            read => hash.update(&buffer[..read]),
-        }
     }
 }
 

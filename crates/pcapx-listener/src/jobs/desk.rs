@@ -89,6 +89,11 @@ impl Desk {
         self.taken.send_replace(book.taken);
     }
 
+    /// Takes `job` out of those that wait, if it does.
+    pub(super) fn leave(&self, job: &Arc<Job>) {
+        self.book().waiting.retain(|_, waiting| !Arc::ptr_eq(waiting, job));
+    }
+
     /// From now on nobody who waits gets a seat.
     pub(super) fn close(&self) {
         self.book().closed = true;
@@ -226,6 +231,21 @@ mod tests {
         let _first = seat(desk.place());
         drop(number(desk.place()));
         drop(number(desk.place()));
+    }
+
+    #[test]
+    fn who_leaves_makes_room() {
+        let desk = Desk::new(1, 1);
+        let first = seat(desk.place());
+        let waiting = job("a");
+        assert!(number(desk.place()).wait(Arc::clone(&waiting)).is_none());
+        assert!(desk.place().is_none());
+        desk.leave(&job("a"));
+        assert_eq!(desk.waiting(), 1, "another job of the same name");
+        desk.leave(&waiting);
+        assert_eq!(desk.waiting(), 0);
+        drop(number(desk.place()));
+        assert!(first.next().is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pcapx_core::manifest::{Manifest, State};
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time;
 
 use crate::cancel::{Cancel, Canceller};
@@ -15,14 +15,17 @@ pub(crate) struct Job {
     board: watch::Sender<Arc<Manifest>>,
     canceller: Canceller,
     /// Held while packets are searched for it: its files' names must not change then.
-    search: Mutex<()>,
+    search: Arc<Mutex<()>>,
 }
+
+/// Keeps the names of a job's files as they are.
+pub(super) type Hold = OwnedMutexGuard<()>;
 
 impl Job {
     /// A job whose manifest is `manifest`.
     pub(super) fn new(manifest: Manifest) -> Arc<Self> {
         let board = watch::Sender::new(Arc::new(lean(manifest)));
-        Arc::new(Self { board, canceller: Canceller::new(), search: Mutex::new(()) })
+        Arc::new(Self { board, canceller: Canceller::new(), search: Arc::default() })
     }
 
     /// The manifest as it is now, without its alert.
@@ -66,14 +69,14 @@ impl Job {
         self.canceller.subscribe()
     }
 
-    /// Keeps the names of its files as they are.
-    pub(super) async fn searching(&self) -> MutexGuard<'_, ()> {
-        self.search.lock().await
+    /// Keeps the names of its files as they are, from before its manifest is read until what was made of it is shown.
+    pub(super) async fn searching(&self) -> Hold {
+        Arc::clone(&self.search).lock_owned().await
     }
 
     /// The same, when nobody searches just now.
-    pub(super) fn try_hold(&self) -> Option<MutexGuard<'_, ()>> {
-        self.search.try_lock().ok()
+    pub(super) fn try_hold(&self) -> Option<Hold> {
+        Arc::clone(&self.search).try_lock_owned().ok()
     }
 }
 

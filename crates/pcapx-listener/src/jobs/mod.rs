@@ -23,6 +23,7 @@ mod reach;
 mod recover;
 mod register;
 mod run;
+mod unwritten;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 pub(crate) use desk::Place;
 use desk::{Desk, Seat};
+use job::Hold;
 pub(crate) use job::Job;
 use line::JobLine;
 pub(crate) use line::{NoFilterLine, word};
@@ -224,8 +226,9 @@ impl Jobs {
         const AT_MOST_EVERY: Duration = Duration::from_secs(1);
         let Some(retention) = self.retention else { return };
         loop {
-            let folder = Arc::clone(&self.folder);
-            let work = move || retention.apply(&folder, std::time::SystemTime::now());
+            let jobs = Arc::clone(&self);
+            let work =
+                move || retention.apply(&jobs.folder, std::time::SystemTime::now(), || jobs.hold_names());
             // A panic has been logged where it happened.
             if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
                 log::warn!("output_dir: old evidence cannot be removed: {error}");
@@ -238,6 +241,11 @@ impl Jobs {
 
     fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()
+    }
+
+    /// Keeps names from being found and taken.
+    fn hold_names(&self) -> MutexGuard<'_, ()> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn active(&self) -> MutexGuard<'_, HashMap<String, Arc<Job>>> {

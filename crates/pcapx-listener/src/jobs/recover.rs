@@ -1,7 +1,7 @@
 //! After a start: every job that an earlier run has not done goes on.
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use pcapx_core::manifest::{Manifest, State};
 
@@ -74,14 +74,13 @@ impl Jobs {
 
     /// Makes a job of what stands in a manifest; `None` when somebody has asked for the same meanwhile.
     fn take(&self, mut manifest: Manifest) -> Option<Arc<Job>> {
-        let _names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let _names = self.hold_names();
         let mut active = self.active();
         if active.contains_key(&manifest.name) {
             return None;
         }
-        if self.folder.capture_bytes(&manifest).is_none() {
-            // The end came between the capture and its manifest: all is searched again.
-            manifest.searched_up_to = None;
+        if let Err(error) = self.folder.reconcile(&mut manifest) {
+            log::warn!("output_dir: what {} has left cannot be looked at: {error}", manifest.name);
         }
         let name = manifest.name.clone();
         let job = Job::new(manifest);

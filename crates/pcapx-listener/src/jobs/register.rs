@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use pcapx_core::manifest::{Failure, Manifest, Requested, SCHEMA, Span, State, Timings, Versions};
 use pcapx_core::time::Timestamp;
@@ -50,7 +50,7 @@ impl Jobs {
     }
 
     fn try_register(&self, question: &Question, origin: &Origin) -> io::Result<Registered> {
-        let _names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let _names = self.hold_names();
         let standing = self.folder.standing(&question.stem, &question.identity, &question.subject)?;
         let mut manifest = self.manifest(question, origin);
         match standing {
@@ -180,7 +180,7 @@ impl Jobs {
 }
 
 /// What clients are told of an error of the output folder.
-pub(super) fn failure_of(error: &io::Error) -> Failure {
+fn failure_of(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::NoSpace,
         _ => Failure::NotWritable,

@@ -8,13 +8,18 @@ use pcapx_core::filter;
 use pcapx_core::manifest::{Failure, Manifest, State};
 use pcapx_core::time::Timestamp;
 
-use super::reach::Extent;
-use super::register::failure_of;
-use super::{Job, JobLine, Jobs, Reach, Seat};
+use super::{Hold, Job, JobLine, Jobs, Reach, Seat};
 use crate::extractor::{Cut, CutError, Haul};
 
 /// Why an answer is cut off at the present.
 const NOT_OVER: &str = "the window was not over, and completion is \"now\"";
+/// Why a window is not waited for.
+const TOO_FAR: &str = "the window's end lies too far ahead to be waited for";
+/// How far ahead a window's end may lie to be waited for: the longest `after`, and clocks that are a day ahead.
+const FAR: Duration = Duration::from_secs(2 * 86_400);
+
+/// A manifest that was written and not shown yet, with its names kept until it is.
+type Found = (Manifest, Hold);
 
 impl Jobs {
     /// Runs `job` on `seat`, and then those that wait.
@@ -31,8 +36,8 @@ impl Jobs {
                 };
                 // Whoever reads the answer finds the seat free.
                 turn = seat.next();
-                if let Some(manifest) = found {
-                    jobs.settle(&job, manifest);
+                if let Some(found) = found {
+                    jobs.settle(&job, found);
                 }
             }
         });
@@ -46,8 +51,8 @@ impl Jobs {
     }
 
     /// Searches, and writes down what was found; `None` when there is nothing new to tell.
-    async fn first_search(self: &Arc<Self>, job: &Arc<Job>) -> Option<Manifest> {
-        let _hold = job.searching().await;
+    async fn first_search(self: &Arc<Self>, job: &Arc<Job>) -> Option<Found> {
+        let hold = job.searching().await;
         let manifest = job.manifest();
         if !manifest.open {
             return None;
@@ -62,11 +67,14 @@ impl Jobs {
             Ok(haul) => {
                 let is_cut = haul.limit.is_some();
                 haul.tell(&mut manifest);
-                manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
-                let stays_open = !is_over && !is_cut && self.rules.completion == Completion::Follow;
+                manifest.searched_up_to = reach.map(|reach| reach.min(manifest.asked.to));
+                let is_far = manifest.asked.to > begun.saturating_add(FAR);
+                let follows = self.rules.completion == Completion::Follow;
+                let stays_open = !is_over && !is_cut && !is_far && follows;
                 conclude(&mut manifest, stays_open);
                 if !is_over && !stays_open && manifest.state == State::Complete {
-                    (manifest.state, manifest.reason) = (State::Partial, Some(NOT_OVER.to_owned()));
+                    let why = if follows { TOO_FAR } else { NOT_OVER };
+                    (manifest.state, manifest.reason) = (State::Partial, Some(why.to_owned()));
                 }
                 None
             }
@@ -80,17 +88,18 @@ impl Jobs {
                 Some(error)
             }
         };
-        Some(self.write_down(manifest, error.as_ref(), begun).await)
+        Some((self.write_down(job, manifest, error.as_ref(), begun).await, hold))
     }
 
     /// Shows what was found to whoever waits, and does what follows from it.
-    fn settle(self: &Arc<Self>, job: &Arc<Job>, manifest: Manifest) {
+    fn settle(self: &Arc<Self>, job: &Arc<Job>, (manifest, hold): Found) {
         let stays_open = manifest.open;
         if !stays_open {
             // Whoever reads the answer and asks again makes a new job.
             self.forget(job);
         }
         job.show(manifest);
+        drop(hold);
         if stays_open {
             self.follow(Arc::clone(job));
         }
@@ -123,14 +132,14 @@ impl Jobs {
                 Ok(found) => found,
                 Err(_) => Some(jobs.failed(&job, Failure::Failed, "an internal error").await),
             };
-            if let Some(manifest) = found {
-                jobs.settle(&job, manifest);
+            if let Some(found) = found {
+                jobs.settle(&job, found);
             }
         });
     }
 
-    async fn last_search(self: &Arc<Self>, job: &Arc<Job>) -> Option<Manifest> {
-        let _hold = job.searching().await;
+    async fn last_search(self: &Arc<Self>, job: &Arc<Job>) -> Option<Found> {
+        let hold = job.searching().await;
         let manifest = job.manifest();
         let begun = Timestamp::now();
         // What was found up to here is all there is of that time.
@@ -153,14 +162,7 @@ impl Jobs {
                 Some(error)
             }
         };
-        let before = job.manifest().file.clone().filter(|before| Some(before) != manifest.file.as_ref());
-        let manifest = self.write_down(manifest, error.as_ref(), begun).await;
-        if let Some(before) = before {
-            // The rest of the window has packets of another kind, and so the file has another form and name.
-            let removed = tokio::fs::remove_file(self.folder.path(&before)).await;
-            removed.unwrap_or_else(|error| log::warn!("{before} cannot be removed: {error}"));
-        }
-        Some(manifest)
+        Some((self.write_down(job, manifest, error.as_ref(), begun).await, hold))
     }
 
     /// Ends `job`: at once when nothing is done for it just now.
@@ -168,28 +170,31 @@ impl Jobs {
         job.cancel();
         // One that waits for a seat hears of it only when it gets one; nobody has to wait that long.
         if job.manifest().state == State::Queued
-            && let Some(_hold) = job.try_hold()
+            && let Some(hold) = job.try_hold()
         {
-            self.fail(job, Failure::Cancelled, "cancelled before it was begun").await;
+            let manifest = self.fail(job, Failure::Cancelled, "cancelled before it was begun").await;
+            self.settle(job, (manifest, hold));
+            self.desk.leave(job);
         }
     }
 
     /// Ends an open job with what it has.
     async fn close(self: &Arc<Self>, job: &Arc<Job>) {
-        self.fail(job, Failure::Cancelled, "cancelled before the window was over").await;
-    }
-
-    /// Ends a job that can be done no better.
-    async fn fail(self: &Arc<Self>, job: &Arc<Job>, failure: Failure, reason: &str) {
-        let manifest = self.failed(job, failure, reason).await;
-        self.settle(job, manifest);
+        let found = self.failed(job, Failure::Cancelled, "cancelled before the window was over").await;
+        self.settle(job, found);
     }
 
     /// Writes down that a job can be done no better.
-    async fn failed(self: &Arc<Self>, job: &Arc<Job>, failure: Failure, reason: &str) -> Manifest {
+    async fn failed(self: &Arc<Self>, job: &Arc<Job>, failure: Failure, reason: &str) -> Found {
+        let hold = job.searching().await;
+        (self.fail(job, failure, reason).await, hold)
+    }
+
+    /// The same for who keeps its names.
+    async fn fail(self: &Arc<Self>, job: &Arc<Job>, failure: Failure, reason: &str) -> Manifest {
         let mut manifest = Manifest::clone(&job.manifest());
         fail(&mut manifest, failure, Some(reason));
-        self.write_down(manifest, None, Timestamp::now()).await
+        self.write_down(job, manifest, None, Timestamp::now()).await
     }
 
     async fn search(
@@ -197,24 +202,18 @@ impl Jobs {
         job: &Arc<Job>,
         manifest: &Arc<Manifest>,
         from: Option<Timestamp>,
-        reach: Option<Extent>,
+        reach: Option<Timestamp>,
     ) -> Result<Haul, CutError> {
         if !self.folder.has_room(self.rules.min_free_bytes) {
             return Err(CutError::NoSpace("less than min_free_bytes is left".to_owned()));
         }
         let filter = filter::parse(&manifest.filter).map_err(|error| CutError::Failed(error.to_string()))?;
         let window = manifest.window().map_err(|error| CutError::Failed(error.to_string()))?;
-        let cut = Cut {
-            manifest: Arc::clone(manifest),
-            filter,
-            window,
-            from,
-            recorded: reach.and_then(|reach| reach.recorded),
-        };
+        let cut = Cut { manifest: Arc::clone(manifest), filter, window, from, reach };
         self.extractor.cut(&cut, job.cancelled()).await
     }
 
-    async fn look(&self, now: Timestamp) -> Option<Extent> {
+    async fn look(&self, now: Timestamp) -> Option<Timestamp> {
         let reach = Arc::clone(&self.reach);
         // A panic has been logged where it happened.
         tokio::task::spawn_blocking(move || reach.look(now)).await.unwrap_or(None)
@@ -223,6 +222,7 @@ impl Jobs {
     /// Writes the manifest, and logs the line of the job.
     async fn write_down(
         self: &Arc<Self>,
+        job: &Arc<Job>,
         mut manifest: Manifest,
         error: Option<&CutError>,
         begun: Timestamp,
@@ -231,13 +231,18 @@ impl Jobs {
         manifest.updated = now;
         manifest.finished = (!manifest.open).then_some(now);
         let took = since(begun, now);
+        let before = job.manifest().file.clone();
+        if let Some(before) = before.filter(|before| Some(before) != manifest.file.as_ref()) {
+            // What was found has packets of another kind than before, and so the file has another form and name. The old one goes
+            // first: after an end in between, the new one is what is found.
+            let removed = tokio::fs::remove_file(self.folder.path(&before)).await;
+            removed.unwrap_or_else(|error| log::warn!("{before} cannot be removed: {error}"));
+        }
         let (folder, written) = (Arc::clone(&self.folder), manifest.clone());
         // A panic has been logged where it happened.
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || folder.rewrite(&written)).await {
             log::error!("job name={}: its manifest cannot be written: {error}", manifest.name);
-            if manifest.failure.is_none() && manifest.file.is_none() {
-                manifest.failure = Some(failure_of(&error));
-            }
+            self.write_later(manifest.clone());
         }
         JobLine::new(&manifest, error, took).log();
         manifest
