@@ -27,7 +27,6 @@
 
 pub mod afpacket;
 mod bursts;
-pub mod check;
 mod chunk;
 pub mod counters;
 mod inputs;
@@ -43,4 +42,3 @@ pub mod simulate;
 pub mod source;
 pub mod status;
 pub mod storage;
-pub mod terminal;

@@ -67,8 +67,8 @@ impl Recording {
             "searchable_up_to_ns": self.instant(millis).as_nanos(),
         });
         let folder = self.site.timeline_dir();
-        fs::write(folder.join(".pcapx-recorder.json.new"), status.to_string()).unwrap();
-        fs::rename(folder.join(".pcapx-recorder.json.new"), folder.join(".pcapx-recorder.json")).unwrap();
+        fs::write(folder.join("new"), status.to_string()).unwrap();
+        fs::rename(folder.join("new"), folder.join(".pcapx-recorder.json")).unwrap();
     }
 
     fn alert(&self) -> String {
@@ -224,4 +224,19 @@ fn a_rest_of_another_link_type_makes_it_pcapng() {
     );
     let is_alone = || (evidence(&recording.site) == [file.clone()]).then_some(());
     assert!(poll(PATIENCE, is_alone).is_some(), "the first file stays: {:?}", evidence(&recording.site));
+}
+
+/// Far ahead are only clocks that are wrong.
+#[test]
+fn a_window_that_lies_far_ahead_is_not_waited_for() {
+    let mut recording = Recording::new();
+    recording.record(-1_000, 0);
+    let service = listener(&recording.site);
+    let far = recording.at.as_secs() + 3 * 86_400;
+    let alert = format!(r#"{{"id": "far", "clientIp": "10.0.0.10", "time": {far}}}"#);
+    let text = post(service.address(), "/?before=86400&after=0", &alert).text();
+    assert!(text.starts_with("ERROR: no packets matched ") && text.contains("(not yet written, "), "{text}");
+    let alert = alert.replace(&far.to_string(), &(far - 2 * 86_400).to_string()).replace("far", "near");
+    let text = post(service.address(), "/?before=86400&after=86400", &alert).text();
+    assert!(text.starts_with("http://"), "{text}");
 }

@@ -1,13 +1,23 @@
 //! The real listener, over real sockets, in a temporary folder.
 
+mod asking;
 mod capture;
+mod disk;
 mod empties;
 mod external;
 mod fake;
 mod follow;
 mod gates;
 mod indexing;
+mod joining;
+mod limits;
 mod load;
+mod patience;
+mod programs;
+mod queue;
+mod restart;
+mod retention;
+mod shelf;
 mod start;
 mod stop;
 mod trail;

@@ -5,7 +5,6 @@
 //! with a short version beside it.
 
 mod apart;
-mod checking;
 mod crash;
 mod full;
 mod gone;

@@ -167,11 +167,11 @@ impl SegmentReader {
         &self.interfaces
     }
 
-    /// The section that is read; a pcap file has none.
-    pub(crate) fn section(&self) -> Option<&Section> {
+    /// Sections begun so far; a pcap file has none.
+    pub(crate) fn sections(&self) -> u32 {
         match &self.format {
-            Format::Pcap(_) => None,
-            Format::Pcapng(section) => Some(section),
+            Format::Pcap(_) => 0,
+            Format::Pcapng(section) => section.count(),
         }
     }
 
