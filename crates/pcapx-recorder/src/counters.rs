@@ -42,6 +42,8 @@ pub struct Counters {
     pub segments_removed: AtomicU64,
     /// Nanoseconds that the slowest write took since somebody looked.
     pub write_nanos_worst: AtomicU64,
+    /// How full a ring was at most since somebody looked, in thousandths.
+    pub ring_fill_worst: AtomicU64,
     /// The most chunks that were on their way to the disk at once since somebody looked.
     pub chunks_worst: AtomicU64,
     /// The greatest rate of packets over 10 ms since somebody looked, in packets per second.
@@ -72,6 +74,13 @@ impl Counters {
         Self::worst(&self.write_nanos_worst, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         Self::worst(&self.burst_packets_worst, burst.packets_per_second());
         Self::worst(&self.burst_bits_worst, burst.bits_per_second());
+    }
+
+    /// A ring is so full, 0 to 1.
+    pub(crate) fn ring_filled(&self, fill: f64) {
+        // Nothing is lost: it is not negative, and not more than a thousand.
+        #[allow(clippy::cast_sign_loss)]
+        Self::worst(&self.ring_fill_worst, (fill * 1000.0) as u64);
     }
 
     /// All packets before `up_to` can be found that ever will. Told by one thread, which allows for packets that are

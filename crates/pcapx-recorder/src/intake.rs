@@ -259,6 +259,7 @@ impl Desk {
     }
 
     fn count<S: PacketSource>(&mut self, source: &mut S) {
+        self.counters.ring_filled(source.fill());
         // Counts that cannot be had now are had later.
         let Ok(counts) = source.counts() else { return };
         Counters::add(&self.counters.kernel_drops, counts.dropped - self.counts.dropped);

@@ -27,6 +27,7 @@
 
 pub mod afpacket;
 mod bursts;
+pub mod check;
 mod chunk;
 pub mod counters;
 mod inputs;
@@ -42,3 +43,4 @@ pub mod simulate;
 pub mod source;
 pub mod status;
 pub mod storage;
+pub mod terminal;

@@ -21,9 +21,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use env_logger::{Target, WriteStyle};
+use pcapx_recorder::check;
 use pcapx_recorder::options::{self, Asked, Settings};
 use pcapx_recorder::service::{self, Cause};
 use pcapx_recorder::simulate;
+use pcapx_recorder::terminal::{self, LogOutput};
 
 const RECORDING_FAILED: u8 = 1;
 const OPTIONS_WRONG: u8 = 2;
@@ -39,13 +42,21 @@ fn main() -> ExitCode {
         }
         Ok(Asked::Record { settings, warnings }) => {
             let level = ["info", "debug", "trace"][usize::from(settings.verbosity).min(2)];
-            env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", level)).init();
+            let mut log = env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", level));
+            if terminal::is_there() {
+                log.target(Target::Pipe(Box::new(LogOutput))).write_style(WriteStyle::Always);
+            }
+            log.init();
             for warning in warnings {
                 log::warn!("{warning}");
             }
             if settings.check {
                 print!("{settings}");
-                return ExitCode::SUCCESS;
+                let problems = check::problems(&settings);
+                for problem in &problems {
+                    eprintln!("{problem}");
+                }
+                return if problems.is_empty() { ExitCode::SUCCESS } else { OPTIONS_WRONG.into() };
             }
             record(&settings)
         }

@@ -1,7 +1,10 @@
-//! How the recording goes: for other programs once a second, for the log once a minute.
+//! How the recording goes, told once a second to other programs and to who sits at a terminal, once a minute to the log.
 //!
-//! The status file `.pcapx-recorder.json` stands in the timeline folder and is replaced as a whole. Whoever reads it knows up
-//! to which instant the recording can be searched.
+//! ```text
+//! Counters ─► Teller ─► RecorderStatus ─► TIMELINE/.pcapx-recorder.json
+//!                            │        └─► one line on the terminal, which changes
+//!                            └─► a line in the log for each minute, and for the rest at the end
+//! ```
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +13,14 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
 use pcapx_timeline::recorder::{RecorderStatus, STATUS_NAME};
 
 use crate::counters::Counters;
 use crate::recording::CHUNKS;
 use crate::storage::Volume;
+use crate::terminal;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Turns between two lines in the log.
@@ -45,8 +50,9 @@ impl Status {
             started_at: Timestamp::now(),
             limit,
             counters: Arc::clone(counters),
-            last: (Instant::now(), 0, 0, 0),
-            logged: (0, 0, 0, 0),
+            zone: LocalZone::system(),
+            told: Told::default(),
+            logged: Told::default(),
             is_refused: false,
         };
         let work = move || {
@@ -59,6 +65,7 @@ impl Status {
                 }
             }
             teller.tell(false);
+            terminal::end();
             teller.log();
         };
         let thread = thread::Builder::new().name("pcapx-status".into()).spawn(work);
@@ -81,16 +88,61 @@ struct Teller {
     started_at: Timestamp,
     limit: u64,
     counters: Arc<Counters>,
-    /// When it was told last, with packets, bytes and drops then.
-    last: (Instant, u64, u64, u64),
-    /// Packets, bytes and drops when the log was told last.
-    logged: (u64, u64, u64, u64),
+    zone: LocalZone,
+    /// What the counters said when it was told last.
+    told: Told,
+    /// What they said when the log was told last.
+    logged: Told,
     is_refused: bool,
+}
+
+/// What the counters said at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Instant,
+    packets: u64,
+    recorded: u64,
+    bytes: u64,
+    kernel_drops: u64,
+    recorder_drops: u64,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { at: Instant::now(), packets: 0, recorded: 0, bytes: 0, kernel_drops: 0, recorder_drops: 0 }
+    }
+}
+
+impl Told {
+    fn now(counters: &Counters) -> Self {
+        Self {
+            at: Instant::now(),
+            packets: counters.packets_received.load(Relaxed),
+            recorded: counters.packets_recorded.load(Relaxed),
+            bytes: counters.bytes_received.load(Relaxed),
+            kernel_drops: counters.kernel_drops.load(Relaxed),
+            recorder_drops: counters.recorder_drops.load(Relaxed),
+        }
+    }
+
+    fn secs_since(&self, then: &Self) -> f64 {
+        (self.at - then.at).as_secs_f64().max(1e-3)
+    }
+
+    fn bits_per_second_since(&self, then: &Self) -> f64 {
+        (self.bytes - then.bytes) as f64 * 8.0 / self.secs_since(then)
+    }
+
+    fn drops(&self) -> u64 {
+        self.kernel_drops + self.recorder_drops
+    }
 }
 
 impl Teller {
     fn tell(&mut self, running: bool) {
-        match self.status(running).write(&self.folder) {
+        let status = self.status(running);
+        terminal::show(|| line(&status, &self.zone));
+        match status.write(&self.folder) {
             Ok(()) => self.is_refused = false,
             Err(e) if !self.is_refused => {
                 log::warn!("{:?} cannot be written: {e}", self.folder.join(STATUS_NAME));
@@ -103,39 +155,34 @@ impl Teller {
     fn status(&mut self, running: bool) -> RecorderStatus {
         let counters = &self.counters;
         let known = |nanos: i64| (nanos != 0).then_some(Timestamp::from_nanos(nanos));
-        let now = (
-            Instant::now(),
-            counters.packets_received.load(Relaxed),
-            counters.bytes_received.load(Relaxed),
-            counters.kernel_drops.load(Relaxed) + counters.recorder_drops.load(Relaxed),
-        );
-        let then = std::mem::replace(&mut self.last, now);
-        let secs = (now.0 - then.0).as_secs_f64().max(1e-3);
+        let now = Told::now(counters);
+        let then = std::mem::replace(&mut self.told, now);
+        let secs = now.secs_since(&then);
         RecorderStatus {
             program: PROGRAM.to_owned(),
             process: std::process::id(),
-            sources: vec![self.source.clone()],
+            sources: self.source.split(',').map(str::to_owned).collect(),
             started_at: self.started_at,
             written_at: Timestamp::now(),
             running,
             searchable_up_to: known(counters.searchable_up_to.load(Relaxed)),
             oldest_kept: known(counters.oldest_kept.load(Relaxed)),
-            packets_received: now.1,
+            packets_received: now.packets,
             packets_filtered: counters.packets_filtered.load(Relaxed),
-            packets_recorded: counters.packets_recorded.load(Relaxed),
-            bytes_received: now.2,
+            packets_recorded: now.recorded,
+            bytes_received: now.bytes,
             bytes_written: counters.bytes_written.load(Relaxed),
-            kernel_drops: counters.kernel_drops.load(Relaxed),
-            recorder_drops: counters.recorder_drops.load(Relaxed),
+            kernel_drops: now.kernel_drops,
+            recorder_drops: now.recorder_drops,
             ring_freezes: counters.ring_freezes.load(Relaxed),
             segments_sealed: counters.segments_sealed.load(Relaxed),
             segments_removed: counters.segments_removed.load(Relaxed),
-            packets_per_second: (now.1 - then.1) as f64 / secs,
-            bits_per_second: (now.2 - then.2) as f64 * 8.0 / secs,
-            drops_per_second: (now.3 - then.3) as f64 / secs,
+            packets_per_second: (now.packets - then.packets) as f64 / secs,
+            bits_per_second: now.bits_per_second_since(&then),
+            drops_per_second: (now.drops() - then.drops()) as f64 / secs,
             burst_packets_per_second: counters.burst_packets_worst.swap(0, Relaxed) as f64,
             burst_bits_per_second: counters.burst_bits_worst.swap(0, Relaxed) as f64,
-            ring_fill: 0.0,
+            ring_fill: counters.ring_fill_worst.swap(0, Relaxed) as f64 / 1e3,
             queue_fill: counters.chunks_worst.swap(0, Relaxed) as f64 / CHUNKS as f64,
             slowest_write_ms: counters.write_nanos_worst.swap(0, Relaxed) as f64 / 1e6,
             bytes_kept: counters.bytes_kept.load(Relaxed),
@@ -145,22 +192,76 @@ impl Teller {
     }
 
     fn log(&mut self) {
-        let counters = &self.counters;
-        let now = (
-            counters.packets_recorded.load(Relaxed),
-            counters.bytes_received.load(Relaxed),
-            counters.kernel_drops.load(Relaxed),
-            counters.recorder_drops.load(Relaxed),
-        );
+        let now = Told::now(&self.counters);
         let then = std::mem::replace(&mut self.logged, now);
+        let oldest = self.counters.oldest_kept.load(Relaxed);
         log::info!(
-            "{} packets recorded, {} bytes on the wire, {} dropped by the kernel, {} not stored; {} MB kept, {} segments removed",
-            now.0 - then.0,
-            now.1 - then.1,
-            now.2 - then.2,
-            now.3 - then.3,
-            counters.bytes_kept.load(Relaxed) >> 20,
-            counters.segments_removed.load(Relaxed)
+            "{:.0} s: {} packets recorded, {}bit/s, {} dropped by the kernel, {} not stored; the oldest packet kept is of {}, {} of {}",
+            now.secs_since(&then),
+            now.recorded - then.recorded,
+            scaled(now.bits_per_second_since(&then)),
+            now.kernel_drops - then.kernel_drops,
+            now.recorder_drops - then.recorder_drops,
+            if oldest == 0 { "-".to_owned() } else { self.zone.spoken(Timestamp::from_nanos(oldest)) },
+            bytes(self.counters.bytes_kept.load(Relaxed)),
+            bytes(self.limit),
         );
+    }
+}
+
+/// The line on the terminal.
+fn line(status: &RecorderStatus, zone: &LocalZone) -> String {
+    let drops = status.kernel_drops + status.recorder_drops;
+    let oldest = status.oldest_kept.map_or_else(|| "-".to_owned(), |oldest| zone.spoken(oldest));
+    format!(
+        "{}pkt/s {}bit/s  dropped {drops}  ring {:.0}%  oldest {oldest}  disk {} of {}",
+        scaled(status.packets_per_second),
+        scaled(status.bits_per_second),
+        status.ring_fill * 100.0,
+        bytes(status.bytes_kept),
+        bytes(status.disk_limit_bytes),
+    )
+}
+
+/// A number with three digits that count, and a letter for thousands.
+fn scaled(number: f64) -> String {
+    in_steps(number, 1000.0, ["", "k", "M", "G", "T", "P"])
+}
+
+/// The same of bytes, as options count them.
+fn bytes(bytes: u64) -> String {
+    in_steps(bytes as f64, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
+}
+
+fn in_steps(number: f64, step: f64, units: [&str; 6]) -> String {
+    let (mut rest, mut nth) = (number, 0);
+    while rest >= 999.5 && nth + 1 < units.len() {
+        rest /= step;
+        nth += 1;
+    }
+    let digits = if nth == 0 || rest >= 99.95 { 0 } else { usize::from(rest < 9.995) + 1 };
+    format!("{rest:.digits$} {}", units[nth])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_that_count() {
+        let cases = [
+            (0.0, "0 "),
+            (7.0, "7 "),
+            (999.4, "999 "),
+            (999.6, "1.00 k"),
+            (12_345.0, "12.3 k"),
+            (123_456.0, "123 k"),
+        ];
+        for (number, expected) in cases {
+            assert_eq!(scaled(number), expected);
+        }
+        assert_eq!(scaled(80e9), "80.0 G");
+        assert_eq!(scaled(1e18), "1000 P");
+        assert_eq!([bytes(0), bytes(64 << 20), bytes(1000 << 10)], ["0 B", "64.0 MiB", "0.98 MiB"]);
     }
 }

@@ -116,8 +116,8 @@ impl Work {
         let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
         let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
-        if let Some(reach) = self.cut.reach {
-            query = query.complete_up_to(reach);
+        if let Some(recorded) = self.cut.recorded {
+            query = query.complete_up_to(recorded);
         }
         if let Some(from) = self.cut.from {
             query = match &self.previous {

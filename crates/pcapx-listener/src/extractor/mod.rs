@@ -41,8 +41,8 @@ pub(crate) struct Cut {
     pub(crate) window: Window,
     /// What is there has all packets before this instant: only what follows is added.
     pub(crate) from: Option<Timestamp>,
-    /// How far the recording reaches, where that is known.
-    pub(crate) reach: Option<Timestamp>,
+    /// Up to when somebody recorded, also while nothing came; where that is known.
+    pub(crate) recorded: Option<Timestamp>,
 }
 
 /// What an extraction brought in.

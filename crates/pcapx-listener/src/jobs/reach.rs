@@ -1,21 +1,15 @@
 //! How far the recording reaches: up to which instant every packet that is ever recorded can be found now.
 //!
-//! | who records | how far it reaches |
-//! |---|---|
-//! | pcapx-recorder, and it has told within seconds | as it says |
-//! | pcapx-recorder, and it has ended | up to now: nothing more comes |
-//! | anybody else | as far as the files tell, see `Catalog::complete_up_to` |
-//!
-//! A window is over when the recording reaches beyond it, and after [`PATIENCE`] in any case: a recorder that is stopped,
-//! or writes only now and then, keeps no job open for ever.
+//! Our own recorder says so, the files of any other tell it, see [`Watermark`]; where both do, the later one counts, since
+//! a recorder speaks once in a while and its packets come all the time. A window is over when the recording reaches beyond
+//! it, and after [`PATIENCE`] in any case: a clock that was wrong, a disk that does not answer keeps no job open for ever.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
-use pcapx_timeline::catalog::Timeline;
-use pcapx_timeline::recorder::{RecorderState, RecorderStatus};
+use pcapx_timeline::catalog::{Basis, Timeline, Watermark};
 use tokio::sync::Mutex;
 use tokio::time;
 
@@ -31,7 +25,16 @@ const SLEEP_MOST: Duration = Duration::from_secs(1);
 pub(crate) struct Reach {
     timeline: Arc<Timeline>,
     folder: PathBuf,
-    last: Mutex<Option<(Instant, Option<Timestamp>)>>,
+    last: Mutex<Option<(Instant, Option<Extent>)>>,
+}
+
+/// How far a recording reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Every packet before it that is ever recorded can be found.
+    pub(crate) up_to: Timestamp,
+    /// Up to here somebody recorded, also while nothing came.
+    pub(crate) recorded: Option<Timestamp>,
 }
 
 impl Reach {
@@ -41,20 +44,19 @@ impl Reach {
     }
 
     /// How far the recording reaches; `None` when nothing tells. May wait for a disk.
-    pub(crate) fn look(&self, now: Timestamp) -> Option<Timestamp> {
-        if let Ok(status) = RecorderStatus::read(&self.folder) {
-            match status.state(now) {
-                RecorderState::Recording => return status.searchable_up_to,
-                RecorderState::Ended => return Some(now),
-                RecorderState::Silent => {}
-            }
-        }
-        complete_up_to(&self.timeline, now)
+    pub(crate) fn look(&self, now: Timestamp) -> Option<Extent> {
+        let catalog = self.timeline.catalog().ok()?;
+        let told = Watermark::of(&self.folder, &catalog, now);
+        let recorded = told.recorded_up_to();
+        // Where no recorder speaks, the files have been asked already.
+        let files = recorded.map(|_| catalog.watermark(now)).filter(|files| files.basis == Basis::Packets);
+        let up_to = files.map_or(told.up_to, |files| files.up_to.max(told.up_to));
+        Some(Extent { up_to, recorded })
     }
 
     /// Whether a window that ends at `end` is over at `now`, when the recording reaches to `reach`.
-    pub(crate) fn is_over(end: Timestamp, now: Timestamp, reach: Option<Timestamp>) -> bool {
-        reach.is_some_and(|reach| reach > end) || now > end.saturating_add(PATIENCE)
+    pub(crate) fn is_over(end: Timestamp, now: Timestamp, reach: Option<Extent>) -> bool {
+        reach.is_some_and(|reach| reach.up_to > end) || now > end.saturating_add(PATIENCE)
     }
 
     /// Returns once a window that ends at `end` is over.
@@ -74,7 +76,7 @@ impl Reach {
     }
 
     /// A look that is not older than [`LOOK_EVERY`].
-    async fn shared(self: &Arc<Self>) -> Option<Timestamp> {
+    async fn shared(self: &Arc<Self>) -> Option<Extent> {
         let mut last = self.last.lock().await;
         if let Some((at, reach)) = *last
             && at.elapsed() < LOOK_EVERY
@@ -89,10 +91,6 @@ impl Reach {
     }
 }
 
-fn complete_up_to(_timeline: &Timeline, _now: Timestamp) -> Option<Timestamp> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,12 +98,14 @@ mod tests {
     #[test]
     fn a_window_is_over_when_the_recording_reaches_beyond_it_or_patience_ends() {
         let at = Timestamp::from_secs;
+        let reach = |nanos| Some(Extent { up_to: Timestamp::from_nanos(nanos), recorded: None });
+        let second = at(100).as_nanos();
         assert!(!Reach::is_over(at(100), at(101), None));
         assert!(
-            !Reach::is_over(at(100), at(101), Some(at(100))),
+            !Reach::is_over(at(100), at(101), reach(second)),
             "a packet of the last instant may still come"
         );
-        assert!(Reach::is_over(at(100), at(101), Some(Timestamp::from_nanos(at(100).as_nanos() + 1))));
+        assert!(Reach::is_over(at(100), at(101), reach(second + 1)));
         assert!(!Reach::is_over(at(100), at(160), None));
         assert!(Reach::is_over(at(100), at(161), None));
     }

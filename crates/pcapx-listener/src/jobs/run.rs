@@ -8,6 +8,7 @@ use pcapx_core::filter;
 use pcapx_core::manifest::{Failure, Manifest, State};
 use pcapx_core::time::Timestamp;
 
+use super::reach::Extent;
 use super::{Hold, Job, JobLine, Jobs, Reach, Seat};
 use crate::extractor::{Cut, CutError, Haul};
 
@@ -67,7 +68,7 @@ impl Jobs {
             Ok(haul) => {
                 let is_cut = haul.limit.is_some();
                 haul.tell(&mut manifest);
-                manifest.searched_up_to = reach.map(|reach| reach.min(manifest.asked.to));
+                manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
                 let is_far = manifest.asked.to > begun.saturating_add(FAR);
                 let follows = self.rules.completion == Completion::Follow;
                 let stays_open = !is_over && !is_cut && !is_far && follows;
@@ -202,18 +203,24 @@ impl Jobs {
         job: &Arc<Job>,
         manifest: &Arc<Manifest>,
         from: Option<Timestamp>,
-        reach: Option<Timestamp>,
+        reach: Option<Extent>,
     ) -> Result<Haul, CutError> {
         if !self.folder.has_room(self.rules.min_free_bytes) {
             return Err(CutError::NoSpace("less than min_free_bytes is left".to_owned()));
         }
         let filter = filter::parse(&manifest.filter).map_err(|error| CutError::Failed(error.to_string()))?;
         let window = manifest.window().map_err(|error| CutError::Failed(error.to_string()))?;
-        let cut = Cut { manifest: Arc::clone(manifest), filter, window, from, reach };
+        let cut = Cut {
+            manifest: Arc::clone(manifest),
+            filter,
+            window,
+            from,
+            recorded: reach.and_then(|reach| reach.recorded),
+        };
         self.extractor.cut(&cut, job.cancelled()).await
     }
 
-    async fn look(&self, now: Timestamp) -> Option<Timestamp> {
+    async fn look(&self, now: Timestamp) -> Option<Extent> {
         let reach = Arc::clone(&self.reach);
         // A panic has been logged where it happened.
         tokio::task::spawn_blocking(move || reach.look(now)).await.unwrap_or(None)

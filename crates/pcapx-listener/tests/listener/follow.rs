@@ -67,8 +67,8 @@ impl Recording {
             "searchable_up_to_ns": self.instant(millis).as_nanos(),
         });
         let folder = self.site.timeline_dir();
-        fs::write(folder.join("new"), status.to_string()).unwrap();
-        fs::rename(folder.join("new"), folder.join(".pcapx-recorder.json")).unwrap();
+        fs::write(folder.join(".pcapx-recorder.json.new"), status.to_string()).unwrap();
+        fs::rename(folder.join(".pcapx-recorder.json.new"), folder.join(".pcapx-recorder.json")).unwrap();
     }
 
     fn alert(&self) -> String {

@@ -298,6 +298,10 @@ impl PacketSource for Capture {
         self.settled
     }
 
+    fn fill(&self) -> f64 {
+        self.ring.fill()
+    }
+
     /// Costs a system call.
     fn counts(&mut self) -> Result<Counts, SourceError> {
         let new = self.socket.take_counts();

@@ -154,6 +154,13 @@ impl PacketSource for Lasting {
         }
     }
 
+    fn fill(&self) -> f64 {
+        match &self.state {
+            State::Here(capture) => capture.fill(),
+            _ => 0.0,
+        }
+    }
+
     fn counts(&mut self) -> Result<Counts, SourceError> {
         match &mut self.state {
             State::Here(capture) => Ok(self.before + capture.counts()?),

@@ -60,6 +60,25 @@ impl Mapping {
     }
 }
 
+impl Mapping {
+    /// How many of the blocks are filled and wait, as a part of all.
+    pub(super) fn fill(&self) -> f64 {
+        // The kernel fills blocks in their order and they are given back in it: those that wait follow one another.
+        let (mut from, mut to) = (0, self.blocks);
+        while from < to {
+            let middle = from.midpoint(to);
+            let nth = (self.next + middle) % self.blocks;
+            // SAFETY: `nth < blocks`, by the line above, so the sum stays within the mapping.
+            let start = unsafe { self.start.add(nth * self.block_bytes) };
+            // SAFETY: a whole block begins at `start`, and nobody in this process has one of this mapping: a `Block` borrows
+            // it for itself.
+            let is_ours = unsafe { acquire(start) };
+            (from, to) = if is_ours { (middle + 1, to) } else { (from, middle) };
+        }
+        from as f64 / self.blocks as f64
+    }
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: by the invariant this is the mapping made in `new`; a `Block`, which borrows it, cannot be alive.

@@ -288,7 +288,7 @@ options! {
     "version" | 'V' => sets(Setting::Version, "print the version");
     "help" | 'h' => sets(Setting::Help, "print this text");
     "verbose" | 'v' => sets(Setting::Verbosity, "tell more; -vv tells all");
-    "check" => sets(Setting::Check, "read the options, print what they come to, and end");
+    "check" => sets(Setting::Check, "print what the options come to and what stands in their way, and end");
     "show-system-id" => Idle(LICENCE);
     "check-license" => Idle(LICENCE);
     "check-maintenance" => Idle(LICENCE);

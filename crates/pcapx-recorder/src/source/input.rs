@@ -67,4 +67,13 @@ impl PacketSource for InputSource {
             Self::Merged(source) => source.counts(),
         }
     }
+
+    fn fill(&self) -> f64 {
+        match self {
+            Self::Interface(source) => source.fill(),
+            Self::File(source) => source.fill(),
+            // Its lanes tell for themselves.
+            Self::Merged(source) => source.fill(),
+        }
+    }
 }

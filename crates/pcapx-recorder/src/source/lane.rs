@@ -289,6 +289,7 @@ impl<S: PacketSource> Hand<S> {
             }
         });
         tally.settle(&plan.counters);
+        plan.counters.ring_filled(source.fill());
         if let Ok(counts) = source.counts() {
             // Counts that cannot be had now are had later.
             *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;

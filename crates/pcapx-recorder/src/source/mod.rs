@@ -52,6 +52,11 @@ pub trait PacketSource {
 
     /// What came so far, from the source's beginning.
     fn counts(&mut self) -> Result<Counts, SourceError>;
+
+    /// How full the memory is in which packets wait to be visited, 0 to 1.
+    fn fill(&self) -> f64 {
+        0.0
+    }
 }
 
 /// What a wait has brought.

@@ -26,6 +26,8 @@ use super::segment_file::SegmentFile;
 const FOLDER_SEGMENTS: u32 = 256;
 /// How many names are tried for a segment whose time has one already.
 const NAME_ATTEMPTS: i64 = 1000;
+/// How many times a link is tried whose folder vanishes.
+const LINK_ATTEMPTS: u32 = 100;
 const NANOS_PER_MICRO: i64 = 1000;
 
 /// Where segments go, and with which rights.
@@ -228,7 +230,8 @@ impl Layout {
             Some((folder, segments)) if *segments < FOLDER_SEGMENTS => Ok(folder.clone()),
             _ => {
                 let folder = self.dump.join(name);
-                self.make_folder(&folder)?;
+                let failed = |source| StorageError::Folder { path: folder.clone(), source };
+                self.make(&folder).map_err(failed)?;
                 self.folder = Some((folder.clone(), 0));
                 Ok(folder)
             }
@@ -249,24 +252,26 @@ impl Layout {
 
     /// Makes `link` lead to `target`, whatever stood there.
     fn link(&self, link: &Path, target: &Path) -> Result<(), StorageError> {
-        if let Some(folder) = link.parent() {
-            self.make_folder(folder)?;
-        }
-        let made = match symlink(target, link) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                fs::remove_file(link).and_then(|()| symlink(target, link))
+        let mut attempts = 0;
+        loop {
+            let folder = link.parent().map_or(Ok(()), |folder| self.make(folder));
+            let made = match folder.and_then(|()| symlink(target, link)) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    fs::remove_file(link).and_then(|()| symlink(target, link))
+                }
+                made => made,
+            };
+            attempts += 1;
+            match made {
+                // Whoever removes segments removes the folders that have become empty.
+                Err(e) if e.kind() == io::ErrorKind::NotFound && attempts < LINK_ATTEMPTS => {}
+                made => return made.map_err(|source| StorageError::Folder { path: link.to_owned(), source }),
             }
-            made => made,
-        };
-        made.map_err(|source| StorageError::Folder { path: link.to_owned(), source })
+        }
     }
 
-    fn make_folder(&self, folder: &Path) -> Result<(), StorageError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(self.dir_mode)
-            .create(folder)
-            .map_err(|source| StorageError::Folder { path: folder.to_owned(), source })
+    fn make(&self, folder: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(self.dir_mode).create(folder)
     }
 
     /// Removes a folder that is empty, and those above it that become so.

@@ -39,7 +39,7 @@ pub use lock::FolderLock;
 pub(crate) use open_segment::Records;
 pub use recovery::{Recovered, recover};
 pub use retention::Retention;
-pub(crate) use retention::limit_bytes;
+pub(crate) use retention::{check_limit, limit_bytes};
 use sealer::Sealer;
 use store::Store;
 pub(crate) use volume::Volume;

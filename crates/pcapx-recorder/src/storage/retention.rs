@@ -72,10 +72,7 @@ impl Retention {
         segment: u64,
         counters: Arc<Counters>,
     ) -> Result<Self, StorageError> {
-        let bytes = limit_bytes(limit, &layout.dump)?;
-        if bytes < segment.saturating_mul(2) {
-            return Err(StorageError::LimitTooSmall { limit: bytes, segment });
-        }
+        check_limit(limit, &layout.dump, segment)?;
         let (now, mut kept) = (Timestamp::now(), Vec::new());
         let found = tree::walk(&layout.dump, &mut |path, kind| {
             if kind == Kind::File {
@@ -236,6 +233,15 @@ pub(crate) fn limit_bytes(limit: DiskLimit, dump: &Path) -> Result<u64, StorageE
         DiskLimit::Bytes(bytes) => bytes,
         DiskLimit::Percent(percent) => share(Volume::of(dump)?.total, percent),
     })
+}
+
+/// Whether two segments fit: the one that is being written, and one that is kept.
+pub(crate) fn check_limit(limit: DiskLimit, dump: &Path, segment: u64) -> Result<(), StorageError> {
+    let limit = limit_bytes(limit, dump)?;
+    if limit < segment.saturating_mul(2) {
+        return Err(StorageError::LimitTooSmall { limit, segment });
+    }
+    Ok(())
 }
 
 fn share(bytes: u64, percent: u8) -> u64 {

@@ -5,6 +5,7 @@
 //! with a short version beside it.
 
 mod apart;
+mod checking;
 mod crash;
 mod full;
 mod gone;

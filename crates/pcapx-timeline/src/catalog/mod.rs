@@ -21,8 +21,10 @@ mod plan;
 pub(crate) mod probe;
 mod resolve;
 mod segment;
+mod tail;
 mod timeline;
 mod walk;
+mod watermark;
 
 use std::io;
 use std::path::PathBuf;
@@ -39,6 +41,7 @@ pub(crate) use folder::QUIET;
 pub(crate) use segment::Learned;
 pub use segment::Segment;
 pub use timeline::Timeline;
+pub use watermark::{Basis, REORDER, SETTLE, Watermark};
 
 /// The segments found below some folders at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

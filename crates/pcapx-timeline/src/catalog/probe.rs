@@ -1,24 +1,18 @@
 //! Which span of time a segment covers, learned from a few of its packets.
 //!
-//! The first packet is at the head. The last one is found from the tail: a place from which record headers chain to
-//! the very end of the file is a record's beginning, and a chain that began one record too early has found the right
-//! ones by its second. A small file is read whole instead. Where the tail tells nothing (a record cut short, pcapng,
-//! a file that grows) the end is open and the segment is searched.
+//! The first packet is at the head, the last one is found from the [tail](super::tail). A small file is read whole
+//! instead. Where the tail tells nothing (a record cut short, a file that grows) the end is open and the segment is
+//! searched.
 //!
 //! The order of packets within a segment is that of the capture, which is nearly that of time: receive queues of one
 //! card are a little apart. [`SLACK`] covers that. A clock that was set back further within one large segment is not
 //! seen here.
 
-use std::io;
-use std::ops::RangeInclusive;
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::Segment;
-use crate::segment::{
-    Ending, MAX_PACKET_BYTES, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, PcapHeader, RecordHeader,
-    SegmentError, SegmentReader,
-};
+use super::tail::{self, End};
+use crate::segment::{Ending, SegmentError, SegmentReader};
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
@@ -26,13 +20,6 @@ use pcapx_core::window::Window;
 pub(crate) const SLACK: Duration = Duration::from_secs(2);
 /// Files up to this length are read whole: that costs no more than two reads at far places.
 const READ_WHOLE_BYTES: u64 = 1 << 20;
-/// Bytes read at the tail; several packets of any usual size.
-const TAIL_BYTES: u64 = 256 * 1024;
-/// Records that the chain at the tail has to have, so that chance cannot make one.
-const CHAIN_MIN_RECORDS: usize = 3;
-/// Two packets of one segment are never further apart than this (a year): more is not a time but payload.
-const SEGMENT_SPAN_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-
 /// The span of a segment's packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
@@ -69,7 +56,6 @@ pub(crate) fn is_outside_by_name(segment: &Segment, window: Window) -> bool {
 
 /// Looks at head and tail of the file that `reader` has just opened.
 pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span, SegmentError> {
-    let header = reader.pcap_header();
     let len = reader.file().metadata()?.len();
     let mut first: Option<Timestamp> = None;
     let mut last = first;
@@ -94,12 +80,11 @@ pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span,
     }
     let Some(first) = first else { return Ok(Span::Empty) };
     let is_growing = segment.is_open || matches!(reader.ending(), Some(Ending::Cut(_)));
-    let last = match header {
+    let last = match () {
         // Packets may have stood behind the damage.
-        _ if is_growing || is_damaged => None,
-        _ if is_whole_read => last,
-        Some(header) => tail(&header, reader.file(), len, first, End::Whole)?,
-        None => None,
+        () if is_growing || is_damaged => None,
+        () if is_whole_read => last,
+        () => tail::latest(&reader, len, first, End::Whole)?,
     };
     Ok(Span::Packets { first, last })
 }
@@ -118,115 +103,11 @@ pub(crate) fn ends(segment: &Segment) -> Option<(Timestamp, Timestamp)> {
             }
             return last;
         }
-        tail(&reader.pcap_header()?, reader.file(), len, first, End::Open).ok()?
+        // A pcapng file names its interfaces in front of the first packet.
+        reader.next_packet().ok()?;
+        tail::latest(&reader, len, first, End::Open).ok()?
     };
     Some((first, last.or_else(growing_end)?))
-}
-
-/// How a chain of records has to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// With the last byte.
-    Whole,
-    /// Also inside a record, or in zeros: the file grows.
-    Open,
-}
-
-/// The latest time among the last records of a pcap file.
-fn tail(
-    header: &PcapHeader,
-    file: &std::fs::File,
-    len: u64,
-    first: Timestamp,
-    end: End,
-) -> io::Result<Option<Timestamp>> {
-    let from = len.saturating_sub(TAIL_BYTES).max(PCAP_HEADER_BYTES as u64);
-    let mut bytes = vec![0; (len - from) as usize];
-    match file.read_exact_at(&mut bytes, from) {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(e) => return Err(e),
-    }
-    // A record that begins this far into the tail is there, if the tail has whole records at all.
-    let starts = bytes.len().min(MAX_PACKET_BYTES as usize + PCAP_RECORD_HEADER_BYTES);
-    let mut chains = Chains::new(header, &bytes, first, end);
-    Ok((0..starts).find_map(|start| chains.latest(start)))
-}
-
-/// Chains of records to the end of some bytes. Each place is followed once, however many chains lead to it: a tail of tiny
-/// records, or of payload that looks like them, costs no more than any other.
-struct Chains<'b> {
-    header: &'b PcapHeader,
-    bytes: &'b [u8],
-    plausible: RangeInclusive<Timestamp>,
-    end: End,
-    /// Places from which no chain leads to the end.
-    is_dead: Vec<bool>,
-    /// Places of the chain that is followed.
-    walked: Vec<usize>,
-}
-
-impl<'b> Chains<'b> {
-    fn new(header: &'b PcapHeader, bytes: &'b [u8], first: Timestamp, end: End) -> Self {
-        let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
-        Self { header, bytes, plausible, end, is_dead: vec![false; bytes.len()], walked: Vec::new() }
-    }
-
-    /// Follows records from `start` to the last byte: the latest time of all but the first of them, which could be payload
-    /// that looks like a record. `None` unless the chain ends with the bytes.
-    fn latest(&mut self, start: usize) -> Option<Timestamp> {
-        self.walked.clear();
-        let (mut at, mut latest) = (start, None);
-        while at < self.bytes.len() {
-            let Some(record) = self.record(at) else {
-                if self.is_end(at) {
-                    break;
-                }
-                self.walked.iter().for_each(|&place| self.is_dead[place] = true);
-                return None;
-            };
-            if !self.walked.is_empty() {
-                latest = latest.max(Some(record.time));
-            }
-            self.walked.push(at);
-            at += PCAP_RECORD_HEADER_BYTES + record.captured as usize;
-        }
-        if self.walked.len() >= CHAIN_MIN_RECORDS { latest } else { None }
-    }
-
-    /// The record at `at`, if it can be one that ends within the bytes.
-    fn record(&self, at: usize) -> Option<RecordHeader> {
-        let bytes = &self.bytes[at..];
-        let record = self.header.record(bytes.first_chunk()?);
-        let is_record = !self.is_dead[at]
-            && self.can_be(&record)
-            && PCAP_RECORD_HEADER_BYTES + record.captured as usize <= bytes.len();
-        is_record.then_some(record)
-    }
-
-    fn can_be(&self, record: &RecordHeader) -> bool {
-        record.captured <= MAX_PACKET_BYTES
-            && record.captured <= record.original.max(self.header.snaplen)
-            && self.plausible.contains(&record.time)
-    }
-
-    /// Whether a file that grows can end with what stands at `at`: part of a record, or zeros.
-    fn is_end(&self, at: usize) -> bool {
-        if self.end == End::Whole || self.is_dead[at] {
-            return false;
-        }
-        let bytes = &self.bytes[at..];
-        if bytes.iter().all(|&byte| byte == 0) {
-            return true;
-        }
-        match bytes.first_chunk() {
-            None => true,
-            Some(head) => {
-                let record = self.header.record(head);
-                self.can_be(&record) && PCAP_RECORD_HEADER_BYTES + record.captured as usize > bytes.len()
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -237,7 +118,8 @@ mod tests {
 
     use super::*;
     use crate::catalog::Catalog;
-    use pcapx_testkit::capture::{Packet, Pcap};
+    use crate::segment::PCAP_RECORD_HEADER_BYTES;
+    use pcapx_testkit::capture::{Interface, Packet, Pcap, Pcapng};
     use proptest::prelude::*;
 
     fn at(secs: i64) -> Timestamp {
@@ -266,6 +148,40 @@ mod tests {
             // Cut inside the last record, the end is open.
             std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
             assert_eq!(span_of(&path), Span::Packets { first: at(0), last: None });
+        }
+    }
+
+    #[test]
+    fn the_last_packet_of_a_large_pcapng_file_is_found_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcapng");
+        let interface = || Interface::new().resolution(9);
+        for order in [Pcapng::little_endian, Pcapng::big_endian] {
+            // Names, statistics and simple packets stand between and behind.
+            let mut file = order().interface(interface()).interface(Interface::new());
+            for (n, packet) in large().into_iter().enumerate() {
+                file = file.packet((n % 2) as u32, packet.time, &packet.data).block(4, &[0; 4]);
+            }
+            let file = file.simple_packet(&[1; 60]).block(5, &[0; 12]);
+            let bytes = file.clone().finish();
+            assert!(bytes.len() as u64 > READ_WHOLE_BYTES);
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(span_of(&path), Span::Packets { first: at(0), last: Some(at(1999)) });
+            let ends = || ends(&Catalog::open(&[&path]).unwrap().segments()[0]);
+            for cut in [1, 24 + 40, 24 + 72 + 16 + 20] {
+                std::fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
+                assert_eq!(span_of(&path), Span::Packets { first: at(0), last: None });
+                let last = if cut > 100 { 1998 } else { 1999 };
+                assert_eq!(ends(), Some((at(0), at(last))), "{cut}");
+            }
+            // Of another section nothing is known, nor of an interface that is named further on.
+            for more in [
+                file.clone().next_section_big_endian().interface(interface()).packet(0, at(5000), &[0; 60]),
+                file.interface(interface()).packet(2, at(5000), &[0; 60]),
+            ] {
+                std::fs::write(&path, more.finish()).unwrap();
+                assert_eq!(span_of(&path), Span::Packets { first: at(0), last: None });
+            }
         }
     }
 

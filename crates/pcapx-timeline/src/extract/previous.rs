@@ -90,7 +90,8 @@ impl Previous {
             known.extend_from_slice(&reader.interfaces()[..interfaces]);
         }
         // Interfaces of a further section are numbered anew.
-        Ok((reader.sections() <= 1).then_some(kept))
+        let is_one = reader.section().is_none_or(|section| section.count() == 1);
+        Ok(is_one.then_some(kept))
     }
 
     /// The limit that a further record which ends at `end` would break.

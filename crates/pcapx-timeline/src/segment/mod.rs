@@ -24,8 +24,8 @@ mod reader;
 pub use error::SegmentError;
 pub use interface::{Interface, Resolution};
 pub use pcap::{HEADER_BYTES as PCAP_HEADER_BYTES, RECORD_HEADER_BYTES as PCAP_RECORD_HEADER_BYTES};
-pub(crate) use pcap::{MAGIC_MICROS, MAGIC_NANOS, PcapHeader, RecordHeader};
-pub(crate) use pcapng::{BYTE_ORDER_MAGIC, block_type as pcapng_block};
+pub(crate) use pcap::{MAGIC_MICROS, MAGIC_NANOS, PcapHeader};
+pub(crate) use pcapng::{BYTE_ORDER_MAGIC, Section, block_type as pcapng_block};
 pub(crate) use reader::open_file;
 pub use reader::{Ending, Packet, SegmentReader};
 

@@ -51,6 +51,34 @@ impl Section {
         *self = Self { big_endian: false, first_interface: 0, count: 1, passed_at: 0 };
     }
 
+    /// Length and time of the block that can stand at the beginning of `bytes`, which may end inside it. `None` for what is
+    /// none, for a packet that nothing is known of, and for the beginning of another section.
+    pub(crate) fn block_at(
+        &self,
+        bytes: &[u8],
+        interfaces: &[Interface],
+    ) -> Option<(usize, Option<Timestamp>)> {
+        let head = bytes.first_chunk::<8>()?;
+        let (kind, len) = (self.u32(head, 0), self.u32(head, 4) as usize);
+        // Interfaces, packets of three kinds, names, statistics, and those for system events, secrets and processes.
+        let is_block = matches!(kind, 1..=6 | 9 | 10 | 0x8000_0001);
+        if !is_block || len < BLOCK_MIN_BYTES as usize || len % 4 != 0 || len as u64 > READ_BLOCK_MAX_BYTES {
+            return None;
+        }
+        let Some(block) = bytes.get(..len) else { return Some((len, None)) };
+        if self.u32(block, len - 4) as usize != len {
+            return None;
+        }
+        let known = &interfaces[self.first_interface.min(interfaces.len())..];
+        let body = &block[8..len - 4];
+        let time = match kind {
+            block_type::ENHANCED_PACKET => Some(self.enhanced(body, known)?.time),
+            block_type::OLD_PACKET => Some(self.old(body, known)?.time),
+            _ => None,
+        };
+        Some((len, time))
+    }
+
     /// How many section headers were seen.
     pub(crate) fn count(&self) -> u32 {
         self.count

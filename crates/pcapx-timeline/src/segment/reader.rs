@@ -167,11 +167,11 @@ impl SegmentReader {
         &self.interfaces
     }
 
-    /// Sections begun so far; a pcap file has none.
-    pub(crate) fn sections(&self) -> u32 {
+    /// The section that is read; a pcap file has none.
+    pub(crate) fn section(&self) -> Option<&Section> {
         match &self.format {
-            Format::Pcap(_) => 0,
-            Format::Pcapng(section) => section.count(),
+            Format::Pcap(_) => None,
+            Format::Pcapng(section) => Some(section),
         }
     }
 
