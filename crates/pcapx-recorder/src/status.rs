@@ -22,9 +22,12 @@ use crate::recording::CHUNKS;
 use crate::storage::Volume;
 use crate::terminal;
 
-const EVERY: Duration = Duration::from_secs(1);
-/// Turns between two lines in the log.
-const LOG_EVERY_TURNS: u64 = 60;
+/// How often it is told up to when the recording can be searched: whoever waits for the end of a window waits for that.
+const EVERY: Duration = Duration::from_millis(200);
+/// Turns between two measurements: one second.
+const MEASURE_EVERY_TURNS: u64 = 5;
+/// Turns between two lines in the log: one minute.
+const LOG_EVERY_TURNS: u64 = 60 * MEASURE_EVERY_TURNS;
 const PROGRAM: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
 
 /// The thread that tells.
@@ -53,13 +56,18 @@ impl Status {
             zone: LocalZone::system(),
             told: Told::default(),
             logged: Told::default(),
+            measured: None,
             is_refused: false,
         };
         let work = move || {
             let mut turn = 0_u64;
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 turn += 1;
-                teller.tell(true);
+                if turn.is_multiple_of(MEASURE_EVERY_TURNS) {
+                    teller.tell(true);
+                } else {
+                    teller.go_on();
+                }
                 if turn.is_multiple_of(LOG_EVERY_TURNS) {
                     teller.log();
                 }
@@ -93,6 +101,8 @@ struct Teller {
     told: Told,
     /// What they said when the log was told last.
     logged: Told,
+    /// What was told last.
+    measured: Option<RecorderStatus>,
     is_refused: bool,
 }
 
@@ -142,6 +152,20 @@ impl Teller {
     fn tell(&mut self, running: bool) {
         let status = self.status(running);
         terminal::show(|| line(&status, &self.zone));
+        self.write(&status);
+        self.measured = Some(status);
+    }
+
+    /// Tells the same as last time, but for how far the recording can be searched now.
+    fn go_on(&mut self) {
+        let Some(mut status) = self.measured.take() else { return };
+        status.written_at = Timestamp::now();
+        status.searchable_up_to = known(self.counters.searchable_up_to.load(Relaxed));
+        self.write(&status);
+        self.measured = Some(status);
+    }
+
+    fn write(&mut self, status: &RecorderStatus) {
         match status.write(&self.folder) {
             Ok(()) => self.is_refused = false,
             Err(e) if !self.is_refused => {
@@ -154,7 +178,6 @@ impl Teller {
 
     fn status(&mut self, running: bool) -> RecorderStatus {
         let counters = &self.counters;
-        let known = |nanos: i64| (nanos != 0).then_some(Timestamp::from_nanos(nanos));
         let now = Told::now(counters);
         let then = std::mem::replace(&mut self.told, now);
         let secs = now.secs_since(&then);
@@ -207,6 +230,11 @@ impl Teller {
             bytes(self.limit),
         );
     }
+}
+
+/// An instant of the counters, which tell none with 0.
+fn known(nanos: i64) -> Option<Timestamp> {
+    (nanos != 0).then_some(Timestamp::from_nanos(nanos))
 }
 
 /// The line on the terminal.
