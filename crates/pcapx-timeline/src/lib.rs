@@ -46,4 +46,4 @@ pub use catalog::{Catalog, Timeline};
 pub use control::{CancelToken, Progress};
 pub use coverage::Coverage;
 pub use extract::{ExtractError, Extraction};
-pub use query::{Limits, Query};
+pub use query::{Format, Limits, Query};

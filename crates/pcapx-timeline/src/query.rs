@@ -6,7 +6,8 @@ use std::thread;
 
 use crate::catalog::Catalog;
 use crate::control::{CancelToken, Progress};
-use crate::extract::{self, ExtractError, Extraction, PartedExtraction, Survey};
+use crate::coverage::Coverage;
+use crate::extract::{self, ExtractError, Extraction, Notes, NotesOf, PartedExtraction, Survey};
 use crate::index::IndexPlace;
 use pcapx_core::filter::Expr;
 use pcapx_core::time::Timestamp;
@@ -29,6 +30,18 @@ pub struct Query<'c> {
     /// The part of the window that is searched.
     pub(crate) searched: Window,
     pub(crate) previous: Option<PathBuf>,
+    pub(crate) format: Format,
+    pub(crate) notes: Option<NotesOf>,
+}
+
+/// The format of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// pcap, as long as it can hold the packets; otherwise, or where the name ends in `.pcapng`, pcapng.
+    #[default]
+    Auto,
+    /// pcapng; its name ends in `.pcapng`.
+    Pcapng,
 }
 
 /// Where an answer ends although more would match. `None` is no limit.
@@ -56,6 +69,8 @@ impl<'c> Query<'c> {
             is_hashed: false,
             searched: window,
             previous: None,
+            format: Format::Auto,
+            notes: None,
         }
     }
 
@@ -114,6 +129,22 @@ impl<'c> Query<'c> {
     #[must_use]
     pub fn hash(mut self, is_hashed: bool) -> Self {
         self.is_hashed = is_hashed;
+        self
+    }
+
+    /// The format of the answer.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// What an answer says of itself, if it is a pcapng file: `notes` is asked with what is known of the coverage before the
+    /// search and again after it, and the later ones stand in the file. It ends with statistics of its interfaces then, with
+    /// what was [lost](crate::coverage::Coverage::drops).
+    #[must_use]
+    pub fn notes(mut self, notes: impl Fn(&Coverage) -> Notes + Send + Sync + 'static) -> Self {
+        self.notes = Some(NotesOf::new(notes));
         self
     }
 

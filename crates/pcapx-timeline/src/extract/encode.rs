@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::blocks::{OPTION_MOST_BYTES, block, front};
 use crate::link::LinkType;
 use crate::segment::{
-    BYTE_ORDER_MAGIC, Interface, MAGIC_MICROS, MAGIC_NANOS, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES,
-    Packet, Resolution, pcapng_block,
+    Interface, MAGIC_MICROS, MAGIC_NANOS, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, Packet, Resolution,
+    pcapng_block,
 };
 use pcapx_core::time::Timestamp;
 
@@ -40,6 +41,8 @@ pub(super) enum Encoding {
 pub(super) struct Interfaces {
     numbers: HashMap<(usize, Interface), u32>,
     written: Vec<Interface>,
+    /// What those are called that have no name of their own.
+    name: Option<String>,
 }
 
 /// Snaplen of a file whose segments name no limit: libpcap's greatest.
@@ -50,8 +53,9 @@ impl Encoding {
         Self::Pcap
     }
 
-    pub(super) fn pcapng() -> Self {
-        Self::Pcapng(Mutex::default())
+    /// Interfaces that their segments do not name are called `name`.
+    pub(super) fn pcapng(name: Option<String>) -> Self {
+        Self::Pcapng(Mutex::new(Interfaces { name, ..Interfaces::default() }))
     }
 
     pub(super) fn is_pcapng(&self) -> bool {
@@ -67,7 +71,8 @@ impl Encoding {
         if let Some(&number) = interfaces.numbers.get(&key) {
             return number;
         }
-        interfaces.written.push(as_written(interface, snaplen));
+        let written = as_written(interface, interfaces.name.as_deref(), snaplen);
+        interfaces.written.push(written);
         interfaces.numbers.insert(key, next);
         next
     }
@@ -135,74 +140,14 @@ pub(super) fn pcap_header(kind: Kind, snaplen: u32) -> [u8; PCAP_HEADER_BYTES] {
     header
 }
 
-/// The section header of a pcapng file: version 1.0, length not told.
-pub(super) fn section_block() -> Vec<u8> {
-    let mut out = Vec::new();
-    block(&mut out, pcapng_block::SECTION, |out| {
-        out.extend_from_slice(&BYTE_ORDER_MAGIC.to_le_bytes());
-        out.extend_from_slice(&1_u16.to_le_bytes());
-        out.extend_from_slice(&0_u16.to_le_bytes());
-        out.extend_from_slice(&u64::MAX.to_le_bytes());
-        option(out, 4, concat!("pcapx ", env!("CARGO_PKG_VERSION")).as_bytes());
-        option(out, 0, &[]);
-    });
-    out
-}
-
 /// What a reader of the output finds: no offset, microseconds or nanoseconds, the snaplen that was cut to.
-fn as_written(interface: &Interface, snaplen: Option<u32>) -> Interface {
+fn as_written(interface: &Interface, name: Option<&str>, snaplen: Option<u32>) -> Interface {
     let own = Some(interface.snaplen).filter(|&n| n > 0);
     Interface {
         snaplen: own.into_iter().chain(snaplen).min().unwrap_or(0),
         resolution: if Kind::of(interface).is_nanos { Resolution::NANOS } else { Resolution::MICROS },
         offset_secs: 0,
-        // As many bytes as an option can have, up to the last whole character.
-        name: interface.name.as_ref().map(|name| {
-            let mut ends = (0..=name.len().min(usize::from(u16::MAX))).rev();
-            ends.find_map(|end| name.get(..end)).unwrap_or_default().to_owned()
-        }),
+        name: interface.name.as_deref().or(name).map(|name| front(name, OPTION_MOST_BYTES).to_owned()),
         ..*interface
     }
-}
-
-/// What tells an interface.
-pub(super) fn interface_block(written: &Interface) -> Vec<u8> {
-    let mut out = Vec::new();
-    block(&mut out, pcapng_block::INTERFACE, |out| {
-        out.extend_from_slice(&written.link_type.0.to_le_bytes());
-        out.extend_from_slice(&0_u16.to_le_bytes());
-        out.extend_from_slice(&written.snaplen.to_le_bytes());
-        if let Some(name) = &written.name {
-            option(out, 2, name.as_bytes());
-        }
-        option(out, 9, &[if Kind::of(written).is_nanos { 9 } else { 6 }]);
-        option(out, 0, &[]);
-    });
-    out
-}
-
-/// Appends a block: type, length, body padded to four bytes, length.
-fn block(out: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    out.extend_from_slice(&kind.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
-    body(out);
-    pad(out, start);
-    let len = ((out.len() - start + 4) as u32).to_le_bytes();
-    out[start + 4..start + 8].copy_from_slice(&len);
-    out.extend_from_slice(&len);
-}
-
-fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
-    let start = out.len();
-    out.extend_from_slice(&code.to_le_bytes());
-    out.extend_from_slice(&(value.len() as u16).to_le_bytes());
-    out.extend_from_slice(value);
-    pad(out, start);
-}
-
-/// Fills up to a multiple of four bytes from `start`.
-fn pad(out: &mut Vec<u8>, start: usize) {
-    let len = (out.len() - start).next_multiple_of(4);
-    out.resize(start + len, 0);
 }

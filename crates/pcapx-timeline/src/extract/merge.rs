@@ -5,12 +5,12 @@
 //! candidate that is needed before a worker has come to it gets a thread of its own: the merge never waits for a scan
 //! that has not begun, and so cannot wait for ever.
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Instant;
-use std::{cmp::Reverse, path::PathBuf};
 
 use super::batch::Batch;
 use super::encode::Encoding;
@@ -27,7 +27,7 @@ const LOOKAHEAD: usize = 8;
 /// Candidates open at a time. Where more than these overlap, the output comes out in runs.
 const MAX_OPEN: usize = 16;
 
-/// Runs the query over `candidates`, writes what matches, and publishes it.
+/// Runs the query over `candidates` and writes what matches to `output`.
 pub(super) fn run(
     query: &Query<'_>,
     candidates: &[Candidate<'_>],
@@ -35,7 +35,7 @@ pub(super) fn run(
     encoding: &Encoding,
     output: Output,
     account: &mut Account,
-) -> Result<Option<PathBuf>, ExtractError> {
+) -> Result<Output, ExtractError> {
     let begun = Instant::now();
     let shared = Shared { query, matcher, encoding, is_cold: AtomicBool::new(false) };
     let queue = |candidate: &Candidate<'_>| {
@@ -50,16 +50,8 @@ pub(super) fn run(
         crew.hire(query.threads.min(candidates.len()))?;
         Merge { crew, receivers, opened: 0, open: Vec::new(), output, account }.run()
     })?;
-    let extraction = &mut account.extraction;
-    extraction.counts.packets_matched = output.packets();
-    extraction.limit_hit = output.limit_hit();
-    extraction.steps.search = begun.elapsed();
-    let begun = Instant::now();
-    let published = output.publish(&query.cancel)?;
-    extraction.steps.publish = begun.elapsed();
-    extraction.counts.bytes_written = published.as_ref().map_or(0, |p| p.bytes);
-    extraction.sha256 = published.as_ref().and_then(|p| p.sha256);
-    Ok(published.map(|p| p.path))
+    account.extraction.steps.search = begun.elapsed();
+    Ok(output)
 }
 
 /// Which candidates are taken, and how far workers may go.

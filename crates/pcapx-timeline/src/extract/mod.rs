@@ -21,16 +21,20 @@
 //! that attempt, and the query runs again for a pcapng file. It is rare and costs time, never a packet.
 
 mod batch;
+mod blocks;
 mod candidates;
 mod checksum;
 mod encode;
 mod error;
+mod hidden;
 mod merge;
+mod notes;
 mod numbering;
 mod output;
 pub(crate) mod parts;
 mod piece;
 mod previous;
+mod publish;
 mod read_ahead;
 mod resort;
 mod scan;
@@ -42,14 +46,19 @@ use std::time::{Duration, Instant};
 use crate::catalog::Segment;
 use crate::coverage::{Coverage, EmptyReason, Seen};
 use crate::matcher::Matcher;
-use crate::query::Query;
+use crate::query::{Format, Query};
+use crate::segment::PCAP_HEADER_BYTES;
 use crate::warning::Warning;
-pub(crate) use candidates::{Candidate, Candidates};
+use blocks::section_block;
+use candidates::{Candidate, Candidates};
 use encode::Encoding;
 pub use error::ExtractError;
-pub use output::UNFINISHED_PREFIX;
+pub use hidden::UNFINISHED_PREFIX;
+pub use notes::Notes;
+pub(crate) use notes::NotesOf;
+use output::Output;
 pub use parts::{Part, PartedExtraction};
-use previous::{Form, Previous};
+use previous::Previous;
 
 /// Matched bytes that a scan hands on at once.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -175,23 +184,38 @@ struct Account {
 
 pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractError> {
     let Some(previous) = &query.previous else { return Search::new(query)?.write_to(path) };
-    let Some(previous) = Previous::open(query, previous, query.searched.start())? else {
+    let is_changed = |previous: &Previous| query.format == Format::Pcapng && !previous.is_pcapng();
+    let Some(previous) = Previous::open(previous).filter(|previous| !is_changed(previous)) else {
         return run(&query.anew(), path);
     };
     let search = Search::new(query)?;
+    let head = if previous.is_pcapng() { search.section() } else { Head::Pcap };
+    let Some(previous) = previous.keep(query, head.len())? else { return run(&query.anew(), path) };
     if previous.packets == 0 {
         return search.write_to(path);
     }
-    let encoding = match &previous.form {
-        Form::Pcap(..) => Encoding::pcap(),
-        Form::Pcapng(_) => Encoding::pcapng(),
-    };
-    match search.attempt(path, &encoding, Some(&previous)) {
+    match search.attempt(path, head, Some(&previous)) {
         Err(ExtractError::KindsDiffer) => {
             query.progress.rewind();
             run(&query.anew(), path)
         }
         other => other,
+    }
+}
+
+/// What an output file begins with.
+enum Head {
+    Pcap,
+    /// A section header, and what interfaces are called that have no name.
+    Section(Vec<u8>, Option<String>),
+}
+
+impl Head {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Pcap => PCAP_HEADER_BYTES as u64,
+            Self::Section(section, _) => section.len() as u64,
+        }
     }
 }
 
@@ -213,20 +237,31 @@ impl<'q> Search<'q> {
 
     fn write_to(&self, path: &Path) -> Result<Extraction, ExtractError> {
         // Who names a pcapng file gets one; otherwise pcap is tried first.
-        if path.extension().is_none_or(|extension| extension != "pcapng") {
-            match self.attempt(path, &Encoding::pcap(), None) {
+        let is_named = path.extension().is_some_and(|extension| extension == "pcapng");
+        if !is_named && self.query.format == Format::Auto {
+            match self.attempt(path, Head::Pcap, None) {
                 Err(ExtractError::KindsDiffer) => self.query.progress.rewind(),
                 other => return other,
             }
         }
-        self.attempt(path, &Encoding::pcapng(), None)
+        self.attempt(path, self.section(), None)
     }
 
-    /// Writes a file of one format, which takes packets of other kinds or does not.
+    /// The section header, as far as it can be told before the search.
+    fn section(&self) -> Head {
+        let Some(notes) = &self.query.notes else {
+            return Head::Section(section_block(&Notes::default()), None);
+        };
+        let Candidates { coverage, warnings, .. } = &self.candidates;
+        let notes = notes.of(&coverage.finish(self.query, &[], warnings));
+        Head::Section(section_block(&notes), notes.interface)
+    }
+
+    /// Writes a file with this head, which takes packets of other kinds or does not.
     fn attempt(
         &self,
         path: &Path,
-        encoding: &Encoding,
+        head: Head,
         previous: Option<&Previous>,
     ) -> Result<Extraction, ExtractError> {
         let Self { query, matcher, candidates, planned } = self;
@@ -236,7 +271,11 @@ impl<'q> Search<'q> {
             ..Extraction::default()
         };
         extraction.steps.plan = *planned;
-        let mut output = output::Output::begin(path, encoding, query)?;
+        let (section, encoding) = match head {
+            Head::Pcap => (None, Encoding::pcap()),
+            Head::Section(section, interface) => (Some(section), Encoding::pcapng(interface)),
+        };
+        let mut output = Output::begin(path, section, query)?;
         if let Some(previous) = previous {
             output.take_over(previous, &query.cancel)?;
             extraction.counts.packets_taken_over = previous.packets;
@@ -244,10 +283,18 @@ impl<'q> Search<'q> {
         // What is full takes nothing more.
         let list = if output.limit_hit().is_none() { &candidates.list[..] } else { &[] };
         let mut account = Account { extraction, seen: Vec::new() };
-        let output = merge::run(query, list, matcher.as_ref(), encoding, output, &mut account)?;
+        let output = merge::run(query, list, matcher.as_ref(), &encoding, output, &mut account)?;
         let Account { mut extraction, seen } = account;
-        extraction.output = output;
+        extraction.counts.packets_matched = output.packets();
+        extraction.limit_hit = output.limit_hit();
         extraction.coverage = candidates.coverage.finish(query, &seen, &extraction.warnings);
+        let begun = Instant::now();
+        if let Some(file) = output.publish(query.notes.as_ref(), &extraction.coverage, &query.cancel)? {
+            extraction.counts.bytes_written = file.bytes;
+            extraction.sha256 = file.sha256;
+            extraction.output = Some(file.path);
+        }
+        extraction.steps.publish = begun.elapsed();
         Ok(extraction)
     }
 }

@@ -3,7 +3,7 @@
 //! Scans run beside each other and know nothing of one another, so they name interfaces by numbers of their own. Where a
 //! record is written its number is replaced: the file does not depend on which scan was faster.
 
-use super::encode::interface_block;
+use super::blocks::interface_block;
 use crate::segment::Interface;
 
 /// Where an enhanced packet block has its interface's number.

@@ -1,67 +1,63 @@
-//! The output file: hidden while it grows, published when it is complete.
+//! The output file: it grows hidden, within its limits. How it appears is told in [`publish`](super::publish).
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use super::batch::Batch;
-use super::checksum::{Checksum, Sum};
-use super::encode::{Encoding, Kind, pcap_header, section_block};
+use super::blocks::STATISTICS_MOST_BYTES;
+use super::checksum::Checksum;
+use super::encode::{Encoding, Kind, pcap_header};
+use super::hidden::{failed, hidden_beside, pcapng_name};
 use super::numbering::{NUMBER_AT, Numbering};
 use super::previous::{Form, Previous};
 use super::write_behind::WriteBehind;
-use super::{ExtractError, LimitHit, resort};
+use super::{ExtractError, LimitHit};
 use crate::control::CancelToken;
 use crate::query::{Limits, Query};
 use crate::segment::Interface;
 use pcapx_core::time::Timestamp;
 
-/// Hidden files of unfinished output begin with this, whoever left them behind.
-pub const UNFINISHED_PREFIX: &str = ".pcapx-unfinished-";
-/// Owner writes, group reads: as n2disk's files.
-pub(super) const FILE_MODE: u32 = 0o640;
-
 /// A capture file in the making. Dropped, it leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct Output {
-    file: NamedTempFile,
-    path: PathBuf,
-    limits: Limits,
+    pub(super) file: NamedTempFile,
+    pub(super) path: PathBuf,
+    pub(super) limits: Limits,
     /// Length of the file.
-    len: u64,
+    pub(super) len: u64,
     packets: u64,
     /// Kind and greatest snaplen of a pcap file's packets.
-    kind: Option<(Kind, u32)>,
+    pub(super) kind: Option<(Kind, u32)>,
     /// The snaplen that was written at its beginning.
-    head_snaplen: u32,
-    /// The interfaces of a pcapng file.
-    numbering: Numbering,
+    pub(super) head_snaplen: u32,
+    /// The section header of a pcapng file.
+    pub(super) section: Vec<u8>,
+    /// Whether statistics of its interfaces are to follow.
+    pub(super) has_statistics: bool,
+    /// The interfaces of a pcapng file, and how many of them it tells.
+    pub(super) numbering: Numbering,
+    pub(super) interfaces_told: usize,
     /// Where an interface was told for the record that comes next.
     told: Option<u64>,
     /// Where each run of ascending times begins.
-    runs: Vec<u64>,
+    pub(super) runs: Vec<u64>,
     latest: Timestamp,
     limit_hit: Option<LimitHit>,
-    behind: WriteBehind,
-    checksum: Option<Checksum>,
-}
-
-/// A published file.
-#[derive(Debug)]
-pub(super) struct Published {
-    pub(super) path: PathBuf,
-    pub(super) bytes: u64,
-    pub(super) sha256: Option<[u8; 32]>,
+    pub(super) behind: WriteBehind,
+    pub(super) checksum: Option<Checksum>,
 }
 
 impl Output {
-    /// Begins a hidden file beside `path`.
-    pub(super) fn begin(path: &Path, encoding: &Encoding, query: &Query<'_>) -> Result<Self, ExtractError> {
-        let path = if encoding.is_pcapng() { pcapng_name(path) } else { path.to_owned() };
+    /// Begins a hidden file beside `path`. With a `section` header it is a pcapng file.
+    pub(super) fn begin(
+        path: &Path,
+        section: Option<Vec<u8>>,
+        query: &Query<'_>,
+    ) -> Result<Self, ExtractError> {
+        let path = if section.is_some() { pcapng_name(path) } else { path.to_owned() };
         let file = hidden_beside(&path).map_err(|source| failed(&path, source))?;
         Ok(Self {
             file,
@@ -71,7 +67,10 @@ impl Output {
             packets: 0,
             kind: None,
             head_snaplen: 0,
+            has_statistics: section.is_some() && query.notes.is_some(),
+            section: section.unwrap_or_default(),
             numbering: Numbering::default(),
+            interfaces_told: 0,
             told: None,
             runs: Vec::new(),
             latest: Timestamp::MAX,
@@ -90,8 +89,9 @@ impl Output {
         match &previous.form {
             Form::Pcap(kind, snaplen) => self.pcap_head(*kind, *snaplen)?,
             Form::Pcapng(interfaces) => {
-                self.write(&section_block())?;
+                self.section()?;
                 self.numbering = Numbering::going_on(interfaces);
+                self.interfaces_told = interfaces.len();
             }
         }
         self.runs.push(self.len);
@@ -115,7 +115,7 @@ impl Output {
             return self.append_as_is(batch, entries);
         }
         if self.len == 0 {
-            self.write(&section_block())?;
+            self.section()?;
         }
         let mut from = entries.start;
         for n in entries.clone() {
@@ -153,6 +153,7 @@ impl Output {
         self.len = begun;
         if fits {
             self.write(&block)?;
+            self.interfaces_told = self.numbering.interfaces().len();
             self.told = self.told.or(Some(begun));
         }
         Ok(fits.then_some(number))
@@ -189,7 +190,7 @@ impl Output {
             let Some(base) = batch.entries.get(entries.start).map(|e| u64::from(e.start)) else {
                 return entries;
             };
-            let room = max.saturating_sub(self.len);
+            let room = max.saturating_sub(self.len + self.statistics_len());
             let fit = batch.entries[entries.start..end]
                 .partition_point(|e| u64::from(e.start) + u64::from(e.len) - base <= room);
             if entries.start + fit < end {
@@ -218,6 +219,19 @@ impl Output {
         self.write(&pcap_header(kind, snaplen))
     }
 
+    fn section(&mut self) -> Result<(), ExtractError> {
+        let section = std::mem::take(&mut self.section);
+        self.write(&section)?;
+        self.section = section;
+        Ok(())
+    }
+
+    /// The most bytes that statistics of the interfaces are going to take.
+    fn statistics_len(&self) -> u64 {
+        let interfaces = self.numbering.interfaces().len() as u64;
+        if self.has_statistics { interfaces * STATISTICS_MOST_BYTES } else { 0 }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), ExtractError> {
         self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))?;
         self.written(bytes.len() as u64);
@@ -241,83 +255,5 @@ impl Output {
     /// The limit that was met.
     pub(super) fn limit_hit(&self) -> Option<LimitHit> {
         self.limit_hit
-    }
-
-    /// Puts the file in order, on disk and under its name; `None` when it has no packet.
-    pub(super) fn publish(mut self, cancel: &CancelToken) -> Result<Option<Published>, ExtractError> {
-        if self.packets == 0 {
-            return Ok(None);
-        }
-        self.behind.finish().map_err(|source| failed(&self.path, source))?;
-        if self.runs.len() > 1 {
-            let head = match self.kind {
-                Some((kind, snaplen)) => pcap_header(kind, snaplen).to_vec(),
-                None => section_block(),
-            };
-            // It writes the head anew.
-            self.head_snaplen = self.kind.map_or(0, |(_, snaplen)| snaplen);
-            self.file = resort::sorted(
-                self.file,
-                &self.path,
-                &head,
-                &self.runs,
-                self.len,
-                self.numbering.interfaces(),
-                cancel,
-            )?;
-            self.checksum = self.checksum.take().map(|_| Checksum::default());
-        }
-        let mut sync = || -> io::Result<(u64, Option<[u8; 32]>)> {
-            let file = self.file.as_file();
-            if let Some((kind, snaplen)) = self.kind.filter(|(_, snaplen)| *snaplen != self.head_snaplen) {
-                file.write_all_at(&pcap_header(kind, snaplen), 0)?;
-                // Its first bytes are others now.
-                self.checksum = self.checksum.take().map(|_| Checksum::default());
-            }
-            let bytes = file.metadata()?.len();
-            let sum = self.checksum.take().map(|checksum| checksum.end(bytes, file)).transpose()?;
-            file.sync_data()?;
-            Ok((bytes, sum.map(Sum::wait).transpose()?))
-        };
-        let (bytes, sha256) = sync().map_err(|source| failed(&self.path, source))?;
-        self.file.persist(&self.path).map_err(|e| failed(&self.path, e.error))?;
-        let folder = folder_of(&self.path);
-        File::open(folder).and_then(|f| f.sync_all()).map_err(|source| failed(folder, source))?;
-        Ok(Some(Published { path: self.path, bytes, sha256 }))
-    }
-}
-
-/// A new hidden file in the folder of `path`, readable by the group.
-pub(super) fn hidden_beside(path: &Path) -> io::Result<NamedTempFile> {
-    if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory));
-    }
-    fs::metadata(folder_of(path))?;
-    tempfile::Builder::new()
-        .prefix(UNFINISHED_PREFIX)
-        .permissions(Permissions::from_mode(FILE_MODE))
-        .tempfile_in(folder_of(path))
-        // The library's error names the hidden file; the caller names the file that was asked for.
-        .map_err(|error| io::Error::from(error.kind()))
-}
-
-pub(super) fn failed(path: &Path, source: io::Error) -> ExtractError {
-    ExtractError::Output { path: path.to_owned(), source }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// `name.pcap` becomes `name.pcapng`; another name gets `.pcapng` behind it.
-fn pcapng_name(path: &Path) -> PathBuf {
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("pcapng") => path.to_owned(),
-        Some("pcap") => path.with_extension("pcapng"),
-        _ => {
-            let mut name = path.as_os_str().to_owned();
-            name.push(".pcapng");
-            name.into()
-        }
     }
 }

@@ -13,8 +13,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::encode::{interface_block, section_block};
-use super::output::{FILE_MODE, UNFINISHED_PREFIX, failed};
+use super::blocks::{interface_block, section_block};
+use super::hidden::{FILE_MODE, UNFINISHED_PREFIX, failed};
+use super::notes::Notes;
 use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError, Extraction};
 use crate::query::{Limits, Query};
 use crate::segment::{PCAP_HEADER_BYTES, SegmentError, SegmentReader};
@@ -149,7 +150,7 @@ impl<'c> Cutter<'c> {
         let mut open = Open { out: BufWriter::with_capacity(BATCH_BYTES, file), part, interfaces: 0 };
         match &self.head {
             Head::Pcap(header) => open.write(header)?,
-            Head::Pcapng => open.write(&section_block())?,
+            Head::Pcapng => open.write(&section_block(&Notes::default()))?,
         }
         Ok(open)
     }

@@ -15,8 +15,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::encode::{Kind, pcap_header, section_block};
-use super::output::failed;
+use super::blocks::STATISTICS_MOST_BYTES;
+use super::encode::{Kind, pcap_header};
+use super::hidden::failed;
 use super::{CHECK_EVERY_PACKETS, ExtractError, LimitHit};
 use crate::control::CancelToken;
 use crate::query::{Limits, Query};
@@ -51,20 +52,23 @@ pub(super) enum Form {
 }
 
 impl Previous {
-    /// The packets before `from` of the answer at `path`; `None` where that is no beginning of a new one.
-    pub(super) fn open(
-        query: &Query<'_>,
-        path: &Path,
-        from: Timestamp,
-    ) -> Result<Option<Self>, ExtractError> {
-        let Ok(mut reader) = SegmentReader::open(path) else { return Ok(None) };
-        let Ok(file) = reader.file().try_clone() else { return Ok(None) };
-        let Some((form, start)) = form(&file, &reader) else { return Ok(None) };
-        let mut kept =
-            Self { file, form, start, end: start, packets: 0, latest: Timestamp::MIN, limit_hit: None };
+    /// The answer at `path`, nothing of which stays yet; `None` where that cannot be the beginning of a new one.
+    pub(super) fn open(path: &Path) -> Option<Self> {
+        let reader = SegmentReader::open(path).ok()?;
+        let file = reader.file().try_clone().ok()?;
+        let (form, start) = form(&file, &reader)?;
+        Some(Self { file, form, start, end: start, packets: 0, latest: Timestamp::MIN, limit_hit: None })
+    }
+
+    /// Finds the packets that stay: those before what `query` searches, as far as limits allow in a file whose head has
+    /// `head` bytes. `None` where the file is damaged, out of order, or more than one section of pcapng.
+    pub(super) fn keep(mut self, query: &Query<'_>, head: u64) -> Result<Option<Self>, ExtractError> {
+        let Ok(mut reader) = self.file.try_clone().map_err(Into::into).and_then(SegmentReader::new) else {
+            return Ok(None);
+        };
         let mut interfaces = 0;
         loop {
-            if kept.packets.is_multiple_of(CHECK_EVERY_PACKETS) && query.cancel.is_cancelled() {
+            if self.packets.is_multiple_of(CHECK_EVERY_PACKETS) && query.cancel.is_cancelled() {
                 return Err(ExtractError::cancelled(&query.cancel));
             }
             let Ok(time) = reader.next_packet().map(|packet| packet.map(|packet| packet.time)) else {
@@ -73,42 +77,40 @@ impl Previous {
             let time = match time {
                 None if reader.ending() == Some(Ending::Whole) => break,
                 None => return Ok(None),
-                Some(time) if time < kept.latest => return Ok(None),
-                Some(time) if time >= from => break,
+                Some(time) if time < self.latest => return Ok(None),
+                Some(time) if time >= query.searched.start() => break,
                 Some(time) => time,
             };
-            kept.limit_hit = kept.limit(query.limits, reader.next_offset());
-            if kept.limit_hit.is_some() {
+            let known = if self.is_pcapng() { reader.interfaces().len() } else { 0 };
+            let statistics = if query.notes.is_some() { known as u64 * STATISTICS_MOST_BYTES } else { 0 };
+            let len = head + (reader.next_offset() - self.start) + statistics;
+            self.limit_hit = self.limit(query.limits, len);
+            if self.limit_hit.is_some() {
                 break;
             }
-            kept.latest = time;
-            kept.packets += 1;
-            kept.end = reader.next_offset();
-            interfaces = reader.interfaces().len();
+            self.latest = time;
+            self.packets += 1;
+            self.end = reader.next_offset();
+            interfaces = known;
         }
-        if let Form::Pcapng(known) = &mut kept.form {
+        if let Form::Pcapng(known) = &mut self.form {
             known.extend_from_slice(&reader.interfaces()[..interfaces]);
         }
         // Interfaces of a further section are numbered anew.
         let is_one = reader.section().is_none_or(|section| section.count() == 1);
-        Ok(is_one.then_some(kept))
+        Ok(is_one.then_some(self))
     }
 
-    /// The limit that a further record which ends at `end` would break.
-    fn limit(&self, limits: Limits, end: u64) -> Option<LimitHit> {
-        let bytes = self.head_len() + (end - self.start);
+    pub(super) fn is_pcapng(&self) -> bool {
+        matches!(self.form, Form::Pcapng(_))
+    }
+
+    /// The limit that a further record would break with which the file has `len` bytes.
+    fn limit(&self, limits: Limits, len: u64) -> Option<LimitHit> {
         if limits.max_packets.is_some_and(|max| self.packets >= max) {
             Some(LimitHit::Packets)
         } else {
-            limits.max_bytes.is_some_and(|max| bytes > max).then_some(LimitHit::Bytes)
-        }
-    }
-
-    /// Length of the head of the new file.
-    fn head_len(&self) -> u64 {
-        match self.form {
-            Form::Pcap(..) => PCAP_HEADER_BYTES as u64,
-            Form::Pcapng(_) => section_block().len() as u64,
+            limits.max_bytes.is_some_and(|max| len > max).then_some(LimitHit::Bytes)
         }
     }
 

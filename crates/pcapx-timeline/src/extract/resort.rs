@@ -12,8 +12,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::hidden::{failed, hidden_beside};
 use super::numbering::{NUMBER_AT, Numbering};
-use super::output::{failed, hidden_beside};
 use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError};
 use crate::control::CancelToken;
 use crate::segment::{Interface, SegmentError, SegmentReader};
@@ -23,10 +23,19 @@ use pcapx_core::time::Timestamp;
 const FAN_IN: usize = 32;
 
 /// A file that is merged: where its runs begin, and where the last one ends.
-struct Source<'s> {
-    file: &'s NamedTempFile,
-    runs: &'s [u64],
+#[derive(Clone, Copy)]
+pub(super) struct Source<'s> {
+    pub(super) file: &'s NamedTempFile,
+    pub(super) runs: &'s [u64],
+    pub(super) end: u64,
+}
+
+/// What a pass has made.
+struct Merged {
+    file: NamedTempFile,
+    runs: Vec<u64>,
     end: u64,
+    numbering: Numbering,
 }
 
 /// What is the same for every pass.
@@ -39,41 +48,38 @@ struct Pass<'p> {
     cancel: &'p CancelToken,
 }
 
-/// Merges the runs of `file`, which begin at `runs` and end at `end`, into a new hidden file beside `path`.
+/// Merges the runs of `source` into a new hidden file beside `path`. Returns it and, of a pcapng file, its interfaces.
 pub(super) fn sorted(
-    mut file: NamedTempFile,
+    source: Source<'_>,
     path: &Path,
     head: &[u8],
-    runs: &[u64],
-    end: u64,
     interfaces: &[Interface],
     cancel: &CancelToken,
-) -> Result<NamedTempFile, ExtractError> {
+) -> Result<(NamedTempFile, Numbering), ExtractError> {
     let pass = Pass { path, head, interfaces, cancel };
-    let (mut runs, mut end) = (runs.to_vec(), end);
-    while runs.len() > 1 {
-        let (next, next_runs, next_end) = pass.merge(&Source { file: &file, runs: &runs, end })?;
-        (file, runs, end) = (next, next_runs, next_end);
+    let mut merged = pass.merge(&source)?;
+    while merged.runs.len() > 1 {
+        merged = pass.merge(&Source { file: &merged.file, runs: &merged.runs, end: merged.end })?;
     }
-    Ok(file)
+    Ok((merged.file, merged.numbering))
 }
 
 impl Pass<'_> {
-    /// Merges each group of [`FAN_IN`] runs into one: the new file, its runs and its length.
-    fn merge(&self, source: &Source<'_>) -> Result<(NamedTempFile, Vec<u64>, u64), ExtractError> {
+    /// Merges each group of [`FAN_IN`] runs into one.
+    fn merge(&self, source: &Source<'_>) -> Result<Merged, ExtractError> {
         let failed = |source| failed(self.path, source);
-        let mut target = hidden_beside(self.path).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(BATCH_BYTES, target.as_file_mut());
+        let mut file = hidden_beside(self.path).map_err(failed)?;
+        let mut out = BufWriter::with_capacity(BATCH_BYTES, file.as_file_mut());
         out.write_all(self.head).map_err(failed)?;
-        let mut len = self.head.len() as u64;
-        let mut runs = Vec::new();
+        let mut end = self.head.len() as u64;
+        let (mut runs, mut numbering) = (Vec::new(), Numbering::default());
         for group in (0..source.runs.len()).step_by(FAN_IN) {
-            runs.push(len);
-            len += self.merge_group(source, group, &mut out)?;
+            runs.push(end);
+            end += self.merge_group(source, group, &mut numbering, &mut out)?;
         }
         out.flush().map_err(failed)?;
         drop(out);
-        Ok((target, runs, len))
+        Ok(Merged { file, runs, end, numbering })
     }
 
     /// Merges the runs from number `first` on; returns the bytes written.
@@ -81,6 +87,7 @@ impl Pass<'_> {
         &self,
         source: &Source<'_>,
         first: usize,
+        numbering: &mut Numbering,
         out: &mut impl Write,
     ) -> Result<u64, ExtractError> {
         let failed = |source| failed(self.path, source);
@@ -96,8 +103,8 @@ impl Pass<'_> {
             }
             cursors.push(cursor);
         }
-        let is_last = source.runs.len() <= FAN_IN;
-        let mut numbering = (is_last && !self.interfaces.is_empty()).then(Numbering::default);
+        // The last pass, which makes one run, numbers them.
+        let is_numbered = source.runs.len() <= FAN_IN && !self.interfaces.is_empty();
         let (mut written, mut records) = (0, 0_u64);
         while let Some(Reverse((_, number))) = heads.pop() {
             records += 1;
@@ -106,9 +113,10 @@ impl Pass<'_> {
             }
             let cursor = &mut cursors[number];
             let record = cursor.reader.current_record();
-            written += match &mut numbering {
-                None => out.write_all(record).map(|()| record.len()),
-                Some(numbering) => self.write_numbered(record, numbering, out),
+            written += if is_numbered {
+                self.write_numbered(record, numbering, out)
+            } else {
+                out.write_all(record).map(|()| record.len())
             }
             .map_err(failed)? as u64;
             if let Some(time) = cursor.advance().map_err(failed)? {

@@ -20,6 +20,8 @@ pub(crate) mod block_type {
     pub(crate) const OLD_PACKET: u32 = 2;
     /// Simple packet: no time stamp.
     pub(crate) const SIMPLE_PACKET: u32 = 3;
+    /// Interface statistics.
+    pub(crate) const STATISTICS: u32 = 5;
     /// Enhanced packet.
     pub(crate) const ENHANCED_PACKET: u32 = 6;
 }
