@@ -55,7 +55,7 @@ pub enum Ended {
 pub(crate) fn run<S: PacketSource>(
     source: &mut S,
     plan: IntakePlan,
-    pool: Pool,
+    mut pool: Pool,
     storage: SyncSender<Message>,
     counters: Arc<Counters>,
     stop: &AtomicBool,

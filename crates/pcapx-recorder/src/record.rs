@@ -53,14 +53,12 @@ impl RecordForm {
     pub fn record_header(self, time: Timestamp, captured: u32, original: u32) -> [u8; RECORD_HEADER_BYTES] {
         let nanos = time.as_nanos().clamp(0, i64::from(u32::MAX) * NANOS_PER_SEC + NANOS_PER_SEC - 1);
         let nanos = nanos.cast_unsigned();
-        let (secs, rest) = ((nanos / SECOND_NANOS) as u32, (nanos % SECOND_NANOS) as u32);
+        let (secs, rest) = (nanos / SECOND_NANOS, nanos % SECOND_NANOS);
         let fraction = if self.nanoseconds { rest } else { rest / 1000 };
-        let mut header = [0; RECORD_HEADER_BYTES];
-        header[0..4].copy_from_slice(&secs.to_le_bytes());
-        header[4..8].copy_from_slice(&fraction.to_le_bytes());
-        header[8..12].copy_from_slice(&captured.to_le_bytes());
-        header[12..16].copy_from_slice(&original.to_le_bytes());
-        header
+        // Made in registers: put together in memory and read back, it would wait until the packet before is copied.
+        let times = secs | fraction << 32;
+        let lengths = u64::from(captured) | u64::from(original) << 32;
+        (u128::from(times) | u128::from(lengths) << 64).to_le_bytes()
     }
 
     /// Reads what [`record_header`](Self::record_header) has written.

@@ -127,7 +127,7 @@ impl Rig {
     fn replay(&self, file: &Path) -> Duration {
         let rate = std::env::var("PCAPX_BENCH_PPS").map_or("--topspeed".into(), |pps| format!("--pps={pps}"));
         let mut command = self.tcpreplay.command();
-        command.args(["--quiet", "--preload-pcap", "--loop=2", &rate, "-i", NEAR]).arg(file);
+        command.args(["--quiet", "--preload-pcap", "--loop=4", &rate, "-i", NEAR]).arg(file);
         let done = command.output().expect("tcpreplay runs");
         let printed = String::from_utf8_lossy(&done.stdout);
         assert!(done.status.success(), "{printed}{}", String::from_utf8_lossy(&done.stderr));

@@ -173,13 +173,14 @@ impl Capture {
         let Some(Description { packets, first }) = Description::read(block) else { return Some(Ok(0)) };
         let was = self.clock;
         let mut visited = 0;
-        let mut at = first;
+        let mut upcoming = Frame::read(block, first);
         for nth in 0..packets {
             let damaged =
                 || SourceError::Damaged { interface: self.interface.name.clone(), lost: packets - nth };
-            let Some(frame) = Frame::read(block, at) else { return Some(Err(damaged())) };
+            let Some(frame) = upcoming else { return Some(Err(damaged())) };
+            // Read before this one's bytes are: memory is waited for once, not twice.
+            upcoming = Frame::read(block, frame.next);
             let Some((data, orig_len)) = frame.bytes(block) else { return Some(Err(damaged())) };
-            at = frame.next;
             if frame.is_outgoing && !self.takes_outgoing {
                 continue;
             }

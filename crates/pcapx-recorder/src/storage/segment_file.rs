@@ -106,7 +106,7 @@ mod tests {
 
     /// Writes pieces the way the recorder does and looks at the file after each.
     fn write_in_pieces(mut file: SegmentFile, path: &Path, is_direct: bool) {
-        let pool = Pool::new(2);
+        let mut pool = Pool::new(2);
         let all: Vec<u8> = (0..3 * BLOCK_BYTES as u32 + 100).map(|n| (n % 251) as u8).collect();
         let mut rest: Vec<u8> = Vec::new();
         let (mut from, mut place) = (0, 0);

@@ -1,5 +1,7 @@
 //! Interfaces change while they are recorded.
 
+use pcapx_core::time::Timestamp;
+
 use crate::namespace::{alone, ip};
 use crate::program::Program;
 use crate::veth::{FAR, NEAR, assert_same, connect, frames, numbered, pair, send, up};
@@ -89,6 +91,26 @@ fn without_the_right_to_open_it_again_the_recorder_ends_and_says_so() {
         let ended = program.end();
         assert_eq!(ended.code, Some(3), "{}", ended.log);
         assert!(ended.log.contains("CAP_NET_RAW, which was given up"), "{}", ended.log);
+        assert_same(&frames(ended.packets), &sent);
+    });
+}
+
+#[test]
+fn a_card_without_a_clock_leaves_the_stamps_to_the_system_and_says_so() {
+    alone("changes::a_card_without_a_clock_leaves_the_stamps_to_the_system_and_says_so", || {
+        connect();
+        let before = Timestamp::now();
+        let program = Program::start("-i far --hardware-time");
+        let sent = numbered(300, 100);
+        send(&sent, NEAR, FAR);
+        let ended = program.stop();
+        ended.assert_complete();
+        assert!(
+            ended.log.contains("far: the system's clock stamps packets, the card's cannot: "),
+            "{}",
+            ended.log
+        );
+        assert!(ended.packets[0].time >= before && ended.packets[299].time <= Timestamp::now());
         assert_same(&frames(ended.packets), &sent);
     });
 }

@@ -8,7 +8,7 @@ use super::kind::{Kind, PortsKind};
 use crate::packet::{Network, PacketKeys, Pair, Ports};
 
 /// What tells flows of one kind apart, in their order: port A, address A, address B, port B.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ends {
     pub(super) port_a: u16,
     pub(super) a: u128,

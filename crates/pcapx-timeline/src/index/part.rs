@@ -1,10 +1,11 @@
 //! A part of an index in the making: its flows, and which blocks they occur in.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 
-use foldhash::quality::RandomState;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::block::{self, Block};
 use super::chunk::ChunkWriter;
@@ -27,14 +28,19 @@ pub(super) struct PartBuilder {
     /// The kind of the packet before: most packets are of few kinds.
     last_kind: Option<(Kind, u16)>,
     flows: Vec<FlowState>,
-    flow_numbers: HashMap<(u16, Ends), u32, RandomState>,
+    /// Places in `flows`, by kind and ends. The table has nothing but numbers: it stays in the processor's caches, and a
+    /// packet waits for memory once, for its flow.
+    flow_numbers: HashTable<u32>,
+    flow_hasher: RandomState,
     blocks: Vec<Block>,
     /// Flows in the order of the blocks they occur in; those of block n end at `postings_ends[n]`.
     postings: Vec<u32>,
     postings_ends: Vec<u32>,
 }
 
+/// As long as a line of a processor's cache, and in one of them.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct FlowState {
     kind: u16,
     senders: Senders,
@@ -84,17 +90,7 @@ impl PartBuilder {
             _ => self.kind_number(kind)?,
         };
         let (ends, sender) = Ends::of(&kind, keys);
-        let is_full = self.flows.len() >= PART_FLOWS;
-        let flow = match self.flow_numbers.entry((number, ends)) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(_) if is_full => return None,
-            Entry::Vacant(entry) => {
-                let flow = self.flows.len() as u32;
-                let senders = Senders::default();
-                self.flows.push(FlowState { kind: number, senders, last_block: NO_BLOCK, ends });
-                *entry.insert(flow)
-            }
-        };
+        let flow = self.flow_number(number, &ends)?;
         let block = (self.blocks.len() - 1) as u32;
         let state = &mut self.flows[flow as usize];
         state.senders.add(sender);
@@ -106,6 +102,31 @@ impl PartBuilder {
             self.postings.push(flow);
         }
         Some(())
+    }
+
+    /// `None` when there is no room for one more.
+    #[inline]
+    fn flow_number(&mut self, kind: u16, ends: &Ends) -> Option<u32> {
+        let hash = hash(&self.flow_hasher, kind, ends);
+        let is_it = |&flow: &u32| {
+            let state = &self.flows[flow as usize];
+            state.kind == kind && state.ends == *ends
+        };
+        if let Some(&flow) = self.flow_numbers.find(hash, is_it) {
+            return Some(flow);
+        }
+        if self.flows.len() >= PART_FLOWS {
+            return None;
+        }
+        let flow = self.flows.len() as u32;
+        let senders = Senders::default();
+        self.flows.push(FlowState { kind, senders, last_block: NO_BLOCK, ends: *ends });
+        let (flows, hasher) = (&self.flows, &self.flow_hasher);
+        self.flow_numbers.insert_unique(hash, flow, |&flow| {
+            let state = &flows[flow as usize];
+            self::hash(hasher, state.kind, &state.ends)
+        });
+        Some(flow)
     }
 
     #[cold]
@@ -241,6 +262,16 @@ impl PartBuilder {
         self.postings.clear();
         self.postings_ends.clear();
     }
+}
+
+/// In three steps instead of one for each field.
+#[inline]
+fn hash(hasher: &RandomState, kind: u16, ends: &Ends) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write_u128(ends.a);
+    hasher.write_u128(ends.b);
+    hasher.write_u64(u64::from(ends.port_a) | u64::from(ends.port_b) << 16 | u64::from(kind) << 32);
+    hasher.finish()
 }
 
 /// Blocks of each flow, one list behind the other.
