@@ -22,8 +22,9 @@ use pcapx_timeline::index::IndexPlace;
 use super::StorageError;
 use super::segment_file::SegmentFile;
 
-/// Segments of one folder, so that none grows for ever.
-const FOLDER_SEGMENTS: u32 = 256;
+/// Segments of one folder: with all that belongs to them their names come in one call, so that who lists the folder while one of
+/// them gets its name sees it under one name or the other.
+const FOLDER_SEGMENTS: u32 = 128;
 /// How many names are tried for a segment whose time has one already.
 const NAME_ATTEMPTS: i64 = 1000;
 /// How many times a link is tried whose folder vanishes.

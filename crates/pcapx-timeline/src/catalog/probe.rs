@@ -94,7 +94,7 @@ pub(crate) fn span(segment: &Segment, mut reader: SegmentReader) -> Result<Span,
 pub(crate) fn ends(segment: &Segment) -> Option<(Timestamp, Timestamp)> {
     let Ok(Span::Packets { first, last }) = segment.span() else { return None };
     let growing_end = || {
-        let mut reader = SegmentReader::open(&segment.path).ok()?;
+        let mut reader = SegmentReader::new(segment.open().ok()?).ok()?;
         let len = reader.file().metadata().ok()?.len();
         if len <= READ_WHOLE_BYTES {
             let mut last = None;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::folder::QUIET;
 use super::probe::{self, Span};
 use crate::coverage::Drops;
 use crate::index::{Identity, Summary};
-use crate::segment::{SegmentError, SegmentReader};
+use crate::segment::{SegmentError, SegmentReader, open_file};
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 use pcapx_core::window::Window;
 
@@ -134,12 +135,26 @@ impl Segment {
         self.root == root && path.make(&self.path) && file.make(&self.file)
     }
 
+    /// Opens the file. One that was being written when it was listed may have got its name since.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        let opened = open_file(&self.path);
+        match &opened {
+            Err(e) if self.is_open && e.kind() == io::ErrorKind::NotFound => {}
+            _ => return opened,
+        }
+        let is_this = |file: &File| file.metadata().is_ok_and(|m| (m.dev(), m.ino()) == self.file_id);
+        match open_file(&self.file.with_extension("")) {
+            Ok(file) if is_this(&file) => Ok(file),
+            _ => opened,
+        }
+    }
+
     /// The span of its packets: as it was learned before, or from the file.
     pub(crate) fn span(&self) -> Result<Span, SegmentError> {
         if let Some(learned) = self.learned() {
             return Ok(learned.span);
         }
-        let file = File::open(&self.path)?;
+        let file = self.open()?;
         let is_listed_state = self.is_state_of(&file);
         let span = probe::span(self, SegmentReader::new(file)?)?;
         if is_listed_state {

@@ -16,7 +16,7 @@ use super::disk::{ById, Failure, FileId, Kind, Stat};
 use super::folder::{Entry, Found};
 use super::memory::{Known, Memory};
 use super::resolve::Target;
-use super::segment::{Parts, Segment};
+use super::segment::{Parts, Segment, is_open};
 use super::{Catalog, TimelineError};
 use crate::warning::{Warning, WarningKind};
 
@@ -104,6 +104,7 @@ impl Walk<'_> {
             match target {
                 Target::Nothing => {}
                 Target::File(stat, at) => self.file(&stat, at, id, index, path),
+                Target::Failed(Failure::Gone) if self.renamed(id, index, path) => {}
                 Target::Failed(failure) => {
                     if let (Some(kind), Some(entry)) = (failure.warning(is_link), self.entry(id, index)) {
                         let path = path.join(&entry.name);
@@ -172,6 +173,25 @@ impl Walk<'_> {
         if let Some(file) = file {
             self.found.add(stat, path, file);
         }
+    }
+
+    /// Looks for a segment that its recorder renames at this moment, and adds it. Between two looks at two folders, the one
+    /// may tell of its new name already, the other still of the old one.
+    fn renamed(&mut self, id: FileId, index: usize, folder: &Path) -> bool {
+        let Some(entry) = self.entry(id, index) else { return false };
+        let named = folder.join(&entry.name);
+        let sealed = is_open(&entry.name).then(|| named.with_extension(""));
+        let linked = (entry.kind == Kind::Link).then_some(named);
+        for path in sealed.into_iter().chain(linked) {
+            if let Ok(stat) = self.memory.disk.stat(&path)
+                && stat.kind == Kind::File
+            {
+                let real = self.memory.disk.real_path(&path).unwrap_or_else(|_| path.clone());
+                self.found.add(&stat, Parts::of(&path), Parts::of(&real));
+                return true;
+            }
+        }
+        false
     }
 
     fn entry(&self, id: FileId, index: usize) -> Option<&Entry> {

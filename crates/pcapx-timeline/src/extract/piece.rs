@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::Segment;
 use crate::index::{Plan, Wanted};
-use crate::segment::{SegmentError, open_file};
+use crate::segment::SegmentError;
 
 /// Some of the ranges that a plan names.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Piece {
     pub(super) fn open(&self, segment: &Segment) -> Result<(File, bool), SegmentError> {
         let mut opened = self.planned.file.lock().unwrap_or_else(PoisonError::into_inner);
         if opened.is_none() {
-            let file = open_file(&segment.path)?;
+            let file = segment.open()?;
             let is_listed_state = segment.is_state_of(&file);
             *opened = Some(Opened { file, is_listed_state });
         }

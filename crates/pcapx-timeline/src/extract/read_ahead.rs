@@ -70,7 +70,7 @@ impl<'r> ReadAhead<'r> {
 
 /// Asks for what is going to be read first of `candidate`.
 pub(super) fn ask_for_head(candidate: &Candidate<'_>) {
-    let Ok(file) = File::open(&candidate.segment.path) else { return };
+    let Ok(file) = candidate.segment.open() else { return };
     match candidate.ranges() {
         Some(ranges) => ReadAhead::new(&file, ranges).advance(0),
         None => ask(&file, 0, HEAD_BYTES),

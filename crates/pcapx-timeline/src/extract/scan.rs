@@ -107,10 +107,15 @@ struct Scan<'s> {
 impl Scan<'_> {
     /// Reads the segment; what is wrong with it becomes a warning.
     fn read(&mut self) -> Result<Vec<Warning>, Stop> {
-        let path = &self.candidate.segment.path;
+        let Candidate { segment, .. } = self.candidate;
+        let path = &segment.path;
         let opened = match &self.candidate.piece {
-            None => SegmentReader::open(path).map(|reader| (reader, false)),
-            Some(piece) => piece.open(self.candidate.segment).and_then(|(file, is_listed_state)| {
+            None => segment
+                .open()
+                .map_err(SegmentError::from)
+                .and_then(SegmentReader::new)
+                .map(|reader| (reader, false)),
+            Some(piece) => piece.open(segment).and_then(|(file, is_listed_state)| {
                 SegmentReader::new(file).map(|reader| (reader, is_listed_state))
             }),
         };
