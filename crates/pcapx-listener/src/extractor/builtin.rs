@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pcapx_core::local::LocalZone;
-use pcapx_core::manifest::{Limit, Search};
+use pcapx_core::manifest::{Format, Limit, Search};
 use pcapx_http::LogValue;
 use pcapx_timeline::catalog::Timeline;
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::extract::{ExtractError, Extraction, LimitHit};
 use pcapx_timeline::index::IndexPlace;
-use pcapx_timeline::query::Limits;
+use pcapx_timeline::query::{self, Limits};
 use pcapx_timeline::warning::{Warning, WarningKind};
 use tokio::task::JoinError;
 use tokio::time;
 
+use super::notes;
 use super::report::Report;
 use super::{Cut, CutError, Haul};
 use crate::cancel::Cancel;
@@ -116,6 +117,12 @@ impl Work {
         let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
         let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
+        if self.cut.manifest.format == Format::Pcapng {
+            query = query.format(query::Format::Pcapng);
+        }
+        let interface = recording.timeline.roots().first().and_then(|root| notes::interface(root));
+        let manifest = Arc::clone(&self.cut.manifest);
+        query = query.notes(move |coverage| notes::of(&manifest, coverage, interface.as_deref()));
         if let Some(recorded) = self.cut.recorded {
             query = query.complete_up_to(recorded);
         }

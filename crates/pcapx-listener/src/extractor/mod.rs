@@ -12,6 +12,7 @@
 mod builtin;
 mod child;
 mod choice;
+mod notes;
 mod npcapextract;
 mod report;
 

@@ -170,3 +170,34 @@ fn a_disk_that_refuses_is_a_failed_extraction() {
     fs::create_dir(site.output_dir()).unwrap();
     assert_eq!(post(service.address(), "/", ALERT).text(), format!("http://127.0.0.1:0/{ALERT_FILE}"));
 }
+
+#[test]
+fn a_pcapng_file_says_what_it_is_and_its_hash_is_told() {
+    let site = Site::new();
+    record(&site);
+    let service = listener(&site);
+    let file = ALERT_FILE.replace(".pcap", ".pcapng");
+    assert_result(&post(service.address(), "/?format=pcapng", ALERT), &format!("http://127.0.0.1:0/{file}"));
+    let path = site.output_dir().join(&file);
+    let manifest = fs::read(site.output_dir().join(ALERT_FILE.replace(".pcap", ".json"))).unwrap();
+    let manifest = pcapx_core::manifest::Manifest::from_json(&manifest).unwrap();
+    assert_eq!((manifest.packets, manifest.file.as_deref()), (Some(14), Some(&*file)));
+
+    if let Some(sha256sum) = tool::require("sha256sum") {
+        let told = sha256sum.run([path.as_os_str()]);
+        let told = String::from_utf8_lossy(&told.stdout).split(' ').next().map(str::to_owned);
+        assert_eq!(told, manifest.sha256);
+    }
+    let Some(capinfos) = tool::require("capinfos") else { return };
+    let told = capinfos.run([path.as_os_str()]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    for part in [
+        "alert: alert_12345, Suspicious traffic, raised 2025-02-09T11:20:00.000000000Z",
+        &format!("filter: {FILTER}"),
+        "window: 2025-02-09T11:14:00.000000000Z..2025-02-09T11:26:00.000000000Z",
+        "recorded of it: 2025-02-09T11:14:00.000000000Z..",
+        "lost while recording: not known",
+    ] {
+        assert!(told.contains(part), "{part}\nin\n{told}");
+    }
+}
