@@ -80,6 +80,10 @@ for shipped in config.json n2disk.conf n2disk.service; do
     put 644 "$repository/config/$shipped" "/usr/share/pcapx/$shipped"
 done
 
+for shipped in pcapx.rules.yml pcapx.rules.test.yml grafana-dashboard.json; do
+    put 644 "$here/monitoring/$shipped" "/usr/share/pcapx/monitoring/$shipped"
+done
+
 config=/etc/pcapx/config.json
 if [ -e "$root$config" ]; then
     echo "kept: $root$config"

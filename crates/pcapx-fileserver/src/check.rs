@@ -3,9 +3,10 @@
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use pcapx_core::config::{Loaded, Service};
-use pcapx_http::{Front, LogValue};
+use pcapx_http::{Check, Front, LogValue};
 
 /// One thing that was looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +57,14 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(config.openness(Service::Fileserver).map(Finding::Warning));
     findings.push(folder(loaded));
     findings
+}
+
+/// For `/readyz`: whether the folder of the evidence can be read.
+pub(crate) fn readable(folder: &Path) -> Check {
+    let folder = folder.to_owned();
+    Check::new("output_dir", move || {
+        fs::read_dir(&folder).map(drop).map_err(|error| format!("{}: {error}", folder.display()))
+    })
 }
 
 fn folder(loaded: &Loaded) -> Finding {

@@ -84,6 +84,7 @@ fn run(
     let drained = runtime.block_on(async {
         let (config, stop) = (&loaded.config, Stop::on_signals()?);
         let front = Arc::new(Front::new(Service::Fileserver, config, service::REALM)?);
+        front.set_checks(vec![check::readable(&config.output_dir)]);
         let reloads = Reloads::new(Service::Fileserver, explicit, loaded, Arc::clone(&front))?;
         let server = Server::bind(inherited?, config.address(Service::Fileserver), Limits::default())?;
         server.announce(Service::Fileserver, &front);

@@ -1,7 +1,7 @@
 //! The gates in front of the files, in order; the first that fails answers.
 //!
-//! 1. `/healthz` answers `ok` to everybody, without credentials and from any address. A file of that name in the
-//!    folder cannot be downloaded.
+//! 1. `/healthz` and `/readyz` answer everybody, without credentials and from any address, `/metrics` where it is switched
+//!    on. Files of these names in the folder cannot be downloaded.
 //! 2. Credentials: 401 `Unauthorized`.
 //! 3. The client's address: 403 `Forbidden`.
 //! 4. The method, GET or HEAD: 405 `Method Not Allowed`.
@@ -23,8 +23,6 @@ use crate::requested::Requested;
 
 /// The realm that browsers show.
 pub(crate) const REALM: &str = "pcap-files";
-/// The path that tells whether the service lives.
-const HEALTH_PATH: &str = "/healthz";
 
 /// Answers requests for files.
 #[derive(Debug)]
@@ -44,12 +42,9 @@ impl FileService {
     }
 
     async fn reply(&self, request: Request, context: &Context) -> Reply {
-        if request.uri().path() == HEALTH_PATH {
-            return if is_reading(request.method()) {
-                reply::text(StatusCode::OK, "ok")
-            } else {
-                not_allowed()
-            };
+        if let Some(house) = self.front.house(request.uri().path()) {
+            let kept = self.front.keep_house(house, request.method(), request.headers(), context);
+            return kept.await.unwrap_or_else(not_allowed);
         }
         if let Err(denied) = self.admit(&request, context).await {
             context.note("denied", &denied);

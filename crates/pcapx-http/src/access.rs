@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use hyper::{Method, StatusCode, Uri};
 
+use crate::metrics::Families;
 use crate::slots::Busy;
 use crate::{Context, LogValue};
 
@@ -32,9 +33,21 @@ impl End {
     }
 }
 
+/// A method by name; what nobody uses here has none of its own.
+fn counted(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
 /// What the access line of one request will say; dropping it writes the line.
 pub(crate) struct Entry {
     context: Context,
+    families: Families,
     method: Method,
     uri: Uri,
     started: Instant,
@@ -46,10 +59,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(context: Context, method: Method, uri: Uri, busy: Busy) -> Self {
+    pub(crate) fn new(context: Context, families: Families, method: Method, uri: Uri, busy: Busy) -> Self {
         let started = Instant::now();
         Entry {
             context,
+            families,
             method,
             uri,
             started,
@@ -89,6 +103,8 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let status = self.status.map_or(0, |status| status.as_u16());
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.families.requests(counted(&self.method), status, self.end.name(), seconds, self.sent_bytes);
         let level =
             if status >= 500 || self.end == End::Failed { log::Level::Warn } else { log::Level::Info };
         if !log::log_enabled!(level) {
@@ -104,7 +120,7 @@ impl Drop for Entry {
             LogValue::new(self.method.as_str()).bounded(16),
             LogValue::new(self.uri.path()),
             self.sent_bytes,
-            self.started.elapsed().as_secs_f64() * 1e3,
+            seconds * 1e3,
             self.end.name(),
             self.context.notes(),
         );

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::access::Entry;
+use crate::metrics::Reason;
 use crate::panics::caught;
 use crate::slots::{Place, Slot};
 use crate::stream::Stream;
@@ -76,6 +77,8 @@ pub(crate) async fn serve<H: Handler>(
         () = slot.evicted.notified() => return,
         () = shared.stop.requested() => return,
     };
+    let families = shared.front.metrics().families();
+    families.handshake(secured.as_ref().map_or_else(Failure::name, |_| "complete"));
     match secured {
         Ok(Secured { stream, certificate }) => {
             converse(stream, Peer { address: peer, certificate }, slot, &shared).await;
@@ -153,12 +156,15 @@ async fn answer<H: Handler>(
     let address = peer.address.ip();
     let client = shared.front.client(address, &head.headers);
     let context = Context::new(peer.address, *client.as_ref().unwrap_or(&address), peer.certificate);
-    let mut entry = Entry::new(context.clone(), head.method.clone(), head.uri.clone(), slot.busy());
-    let (body, unread) = RequestBody::new(incoming);
+    let families = shared.front.metrics().families();
+    let mut entry =
+        Entry::new(context.clone(), families.clone(), head.method.clone(), head.uri.clone(), slot.busy());
+    let (body, unread) = RequestBody::new(incoming, families.received_body_bytes.clone());
     let request = Request::from_parts(head, body);
     let mut reply = match client {
         Ok(_) => handled(&*shared.handler, request, &context).await,
         Err(untraceable) => {
+            families.denied(Reason::ProxyHeaders);
             context.note("denied", untraceable);
             reply::text(StatusCode::BAD_REQUEST, "Bad Request")
         }

@@ -1,14 +1,17 @@
 //! What stands between the network and a service's handler, put together from the configuration.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::header::HeaderMap;
 use pcapx_core::config::{Auth, Config, Service};
 
-use crate::Current;
 use crate::door::{Door, Proxies, Untraceable};
+use crate::house::Readers;
+use crate::readiness::Readiness;
 use crate::tls::{Tls, TlsError};
+use crate::{Check, Current, Metrics};
 
 /// The rules of one service: whose word on addresses counts, and who gets in. Everything in here can be replaced while
 /// the service runs.
@@ -17,23 +20,45 @@ pub struct Front {
     proxies: Current<Proxies>,
     door: Door,
     tls: Current<Option<Arc<Tls>>>,
+    pub(crate) readers: Current<Readers>,
+    readiness: OnceLock<Readiness>,
+    metrics: Metrics,
 }
 
 impl Front {
     /// What `config` wants for `service`. `realm` is what clients are asked to authenticate for: letters, digits,
     /// dashes. Reads the TLS files.
     pub fn new(service: Service, config: &Config, realm: &'static str) -> Result<Self, TlsError> {
-        Ok(Front {
-            proxies: Current::new(Proxies::new(&config.trusted_proxies)),
-            door: Door::new(realm, config.auth(service), config.allowed(service)),
-            tls: Current::new(load_tls(service, config)?),
-        })
+        let front = Front::open(service, realm);
+        front.replace(service, config)?;
+        Ok(front)
     }
 
-    /// A front that trusts no proxy and lets everybody in.
-    pub fn open(realm: &'static str) -> Self {
-        let door = Door::new(realm, &Auth::default(), &[]);
-        Front { proxies: Current::default(), door, tls: Current::new(None) }
+    /// A front of `service` that trusts no proxy and lets everybody in.
+    pub fn open(service: Service, realm: &'static str) -> Self {
+        let metrics = Metrics::new(service);
+        Front {
+            proxies: Current::default(),
+            door: Door::new(realm, &Auth::default(), &[], metrics.families().clone()),
+            tls: Current::new(None),
+            readers: Current::default(),
+            readiness: OnceLock::new(),
+            metrics,
+        }
+    }
+
+    /// What `/readyz` looks at from now on. Counts the first time.
+    pub fn set_checks(&self, checks: Vec<Check>) {
+        let _ = self.readiness.set(Readiness::new(checks));
+    }
+
+    /// What is counted, and where a service adds its own.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn readiness(&self) -> &Readiness {
+        self.readiness.get_or_init(|| Readiness::new(Vec::new()))
     }
 
     /// What `config` has of TLS for `service`, in words; reads the files and changes nothing.
@@ -45,6 +70,8 @@ impl Front {
     /// from here on. When its TLS files cannot be used, nothing changes at all.
     pub fn replace(&self, service: Service, config: &Config) -> Result<(), TlsError> {
         self.tls.set(load_tls(service, config)?);
+        self.tls_was_read();
+        self.readers.set(Readers::new(config.metrics, &config.metrics_allowed_ips));
         self.proxies.set(Proxies::new(&config.trusted_proxies));
         self.door.replace(config.auth(service), config.allowed(service));
         Ok(())
@@ -67,10 +94,16 @@ impl Front {
 
     /// Puts `newer` in place of `former`, unless something else stands there already.
     pub(crate) fn renew_tls(&self, former: &Arc<Tls>, newer: Tls) {
+        self.tls_was_read();
         self.tls.update(|present| match present {
             Some(present) if Arc::ptr_eq(present, former) => Some(Some(Arc::new(newer))),
             _ => None,
         });
+    }
+
+    fn tls_was_read(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        self.metrics.families().certificate_read.set(if self.tls().is_some() { now } else { 0.0 });
     }
 }
 

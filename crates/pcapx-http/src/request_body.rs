@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, timeout_at};
 
 /// A request as handlers get it.
@@ -46,13 +47,14 @@ pub enum BodyError {
 pub struct RequestBody {
     incoming: Incoming,
     unread: Arc<AtomicBool>,
+    received: Counter,
 }
 
 impl RequestBody {
     /// The body, and a flag that stays up until all of it was read.
-    pub(crate) fn new(incoming: Incoming) -> (Self, Arc<AtomicBool>) {
+    pub(crate) fn new(incoming: Incoming, received: Counter) -> (Self, Arc<AtomicBool>) {
         let unread = Arc::new(AtomicBool::new(!incoming.is_end_stream()));
-        (RequestBody { incoming, unread: Arc::clone(&unread) }, unread)
+        (RequestBody { incoming, unread: Arc::clone(&unread), received }, unread)
     }
 
     /// Length in bytes that `Content-Length` announced; 0 without a body, `None` for a chunked one.
@@ -80,6 +82,7 @@ impl RequestBody {
             };
             // Trailers say nothing to us.
             let Ok(data) = frame.into_data() else { continue };
+            self.received.inc_by(data.len() as u64);
             if received + data.len() > limit {
                 return Err(BodyError::TooLarge { limit });
             }

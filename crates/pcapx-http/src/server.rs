@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use pcapx_core::config::Service;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::bind::{BindError, raise_open_file_limit, sockets};
 use crate::connection::{Handler, Shared, serve};
 use crate::life::Manager;
+use crate::metrics::Families;
 use crate::slots::Slots;
 use crate::{Front, Inherited, Stop, tls};
 
@@ -160,14 +162,26 @@ impl<H: Handler> AcceptLoop<H> {
 
     fn spawn(&mut self, tcp: TcpStream, peer: SocketAddr) {
         self.accepted += 1;
+        let families = self.families();
+        families.connections_accepted.inc();
+        families.connections.inc();
         let place = self.slots.place(self.accepted);
-        self.connections.spawn(serve(tcp, peer, place, Arc::clone(&self.shared)));
+        let (shared, open) = (Arc::clone(&self.shared), families.connections.clone());
+        self.connections.spawn(async move {
+            let _closes = Closes(open);
+            serve(tcp, peer, place, shared).await;
+        });
+    }
+
+    fn families(&self) -> &Families {
+        self.shared.front.metrics().families()
     }
 
     /// Waits until fewer connections than the limit are open, telling the longest idle one to go.
     async fn make_room(&mut self) {
         while self.connections.len() >= self.shared.limits.connections {
             if self.slots.evict_longest_idle() {
+                self.families().connections_evicted.inc();
                 self.connections.join_next().await;
                 continue;
             }
@@ -185,6 +199,7 @@ impl<H: Handler> AcceptLoop<H> {
         if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
             return;
         }
+        self.families().accept_errors.inc();
         log::warn!("cannot take connections, next try in {} ms: {error}", self.back_off.as_millis());
         self.slots.evict_longest_idle();
         sleep(self.back_off).await;
@@ -205,6 +220,15 @@ impl<H: Handler> AcceptLoop<H> {
         }
         self.connections.shutdown().await;
         aborted
+    }
+}
+
+/// Counts a connection as closed when dropped, however that comes.
+struct Closes(Gauge);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body, Frame};
+use pcapx_core::config::Service;
 use pcapx_http::{
     BodyError, Context, Drained, Front, Inherited, Limits, Reply, ReplyBody, Request, Server, Stop, reply,
 };
@@ -49,7 +50,7 @@ impl Running {
                     let handler = Arc::new(move |request, context| {
                         answer(request, context, Arc::clone(&gate), Arc::clone(&waiting))
                     });
-                    server.run(Arc::new(Front::open("test")), handler, &stop, drain).await
+                    server.run(Arc::new(Front::open(Service::Listener, "test")), handler, &stop, drain).await
                 })
             }
         });

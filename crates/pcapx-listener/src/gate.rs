@@ -12,7 +12,8 @@
 //! | 6 | as many jobs run and wait as may | 429 | `Too many concurrent extractions` | `Retry-After: 5` |
 //! | 7 | never: what became of the job | 200 | its text | `X-Result`, the same text |
 //!
-//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` passes none. `/jobs` is for
+//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` and
+//! `/readyz` pass none, `/metrics` its own. `/jobs` is for
 //! programs, see [`api`](crate::api). Who accepts JSON alone gets every answer as a document, with a status that tells what
 //! became of the job.
 //! A `Content-Length` that is no number never gets here: the HTTP library answers 400 by itself.
@@ -44,8 +45,6 @@ const BODY_LIMIT_BYTES: usize = 2 << 20;
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// What the clients of this service are asked to authenticate for.
 pub(crate) const REALM: &str = "pcap-extractor";
-/// The path that needs no credentials.
-const HEALTH_PATH: &str = "/healthz";
 /// The header that repeats the outcome's text.
 const X_RESULT: HeaderName = HeaderName::from_static("x-result");
 /// What the webhook is told of an alert that no filter can be made of.
@@ -103,8 +102,10 @@ impl Gates {
         let (head, body) = request.into_parts();
         let terms = self.terms.get();
         let path = plain_path(head.uri.path());
-        if head.method == Method::GET && path == HEALTH_PATH {
-            return Ok(reply::text(StatusCode::OK, "ok"));
+        if let Some(house) = self.front.house(path)
+            && let Some(reply) = self.front.keep_house(house, &head.method, &head.headers, context).await
+        {
+            return Ok(reply);
         }
         let route = Route::of(path).filter(|_| head.method != Method::POST);
         if head.method != Method::GET && head.method != Method::POST && route.is_none() {

@@ -26,6 +26,8 @@ use crate::extractor::{Choice, ChoiceError, Recording};
 use crate::gate::{self, Gates};
 use crate::indexer::{self, Indexer};
 use crate::jobs::{Jobs, Reach};
+use crate::metrics::Gauges;
+use crate::readiness;
 
 /// Files and folders that this process and its children make are never for everybody.
 const UMASK: u32 = 0o027;
@@ -90,6 +92,7 @@ pub(crate) fn run(
     let handle = indexer.as_ref().map(Indexer::handle);
     let zone = LocalZone::system();
     let reach = Reach::new(Arc::clone(&timeline), config.timeline_dir.clone());
+    let looked_at = Arc::clone(&timeline);
     let recording = Recording { timeline, place, indexer: handle.clone() };
     let evidence = Arc::new(evidence);
     let extractor = choice.build(config, &zone, Arc::clone(&evidence), recording);
@@ -101,6 +104,13 @@ pub(crate) fn run(
         .build()?;
     let served = runtime.block_on(async {
         let front = Arc::new(Front::new(Service::Listener, config, gate::REALM)?);
+        front.set_checks(readiness::checks(config));
+        let folders = (config.timeline_dir.clone(), config.output_dir.clone());
+        let gauges = Gauges::new(Arc::clone(&jobs), looked_at, folders, handle.clone());
+        front.metrics().register(|registry| {
+            jobs.figures().register(registry);
+            registry.register_collector(Box::new(gauges));
+        });
         let reloads = Reloads::new(Service::Listener, explicit, loaded, Arc::clone(&front))?;
         let server = Server::bind(inherited?, config.address(Service::Listener), Limits::default())?;
         serve(config, server, front, reloads, zone, jobs, handle).await

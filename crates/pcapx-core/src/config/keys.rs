@@ -223,6 +223,17 @@ keys! {
         doc: "what stands in links in front of the file's name, for a reverse proxy; empty = made of `host` and \
               `fileserver_port`",
     }
+    METRICS: "metrics" {
+        unit: "`off`, `open` or `auth`",
+        value: Some(Literal::Text("off")),
+        doc: "whether both services answer `GET /metrics` (OpenMetrics): `open` without credentials, `auth` with those of the \
+              service",
+    }
+    METRICS_ALLOWED_IPS: "metrics_allowed_ips" {
+        unit: "list of IP addresses and networks",
+        value: Some(Literal::EmptyList),
+        doc: "who may read metrics; empty = everybody",
+    }
     EXTRACTOR: "extractor" {
         unit: "`auto`, `builtin` or `npcapextract`",
         value: Some(Literal::Text("auto")),

@@ -16,6 +16,7 @@ mod error;
 mod host;
 mod keys;
 mod link_base;
+mod metrics;
 mod network;
 mod notes;
 mod reading;
@@ -39,6 +40,7 @@ use ipnetwork::IpNetwork;
 pub use auth::{Auth, Credentials};
 pub use error::{ConfigError, Problem, Warning};
 pub use keys::{KEYS, Key, Literal, markdown_table};
+pub use metrics::{MetricsAccess, UnknownAccess};
 pub use reload::Effect;
 pub use secret::{Secret, SecretError, same};
 pub use service::Service;
@@ -86,6 +88,10 @@ pub struct Config {
     pub fileserver_tls: Option<Tls>,
     /// What stands in links in front of the file's name, with a slash at its end; `None` makes it of host and port.
     pub download_url_base: Option<String>,
+    /// Whether both services tell metrics, and to whom.
+    pub metrics: MetricsAccess,
+    /// Who may read metrics; empty is everybody.
+    pub metrics_allowed_ips: Vec<IpNetwork>,
     /// Who cuts the packets out.
     pub extractor: ExtractorChoice,
     /// When an extraction is given up: above 0, at most 86 400 s.

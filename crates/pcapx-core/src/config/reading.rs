@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::ValueKind;
 
-use super::{Completion, ExtractorChoice, Secret};
+use super::{Completion, ExtractorChoice, MetricsAccess, Secret};
 use crate::filter::Mode;
 use crate::manifest::Format;
 
@@ -161,6 +161,11 @@ pub(super) fn token(written: &ValueKind) -> Read<Option<Secret>> {
 /// An address to bind.
 pub(super) fn address(written: &ValueKind) -> Read<IpAddr> {
     word(written, "an IP address such as 0.0.0.0 or ::")
+}
+
+/// Who may read metrics.
+pub(super) fn metrics(written: &ValueKind) -> Read<MetricsAccess> {
+    word(written, "off, open or auth")
 }
 
 /// Who cuts packets out.

@@ -30,6 +30,8 @@ const LIVE: &[(&Key, &[Service])] = &[
     (&keys::FILESERVER_TLS_KEY, FILESERVER),
     (&keys::FILESERVER_TLS_CLIENT_CA, FILESERVER),
     (&keys::TRUSTED_PROXIES, BOTH),
+    (&keys::METRICS, BOTH),
+    (&keys::METRICS_ALLOWED_IPS, BOTH),
     (&keys::BASIC_AUTH_USER, BOTH),
     (&keys::BASIC_AUTH_PASS, BOTH),
 ];

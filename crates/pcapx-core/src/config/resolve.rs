@@ -37,6 +37,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let fileserver_tls =
         keys.tls(&keys::FILESERVER_TLS_CERT, &keys::FILESERVER_TLS_KEY, &keys::FILESERVER_TLS_CLIENT_CA);
     let download_url_base = keys.read(&keys::DOWNLOAD_URL_BASE, link_base::link_base);
+    let metrics = keys.read(&keys::METRICS, reading::metrics);
+    let metrics_allowed_ips = keys.read(&keys::METRICS_ALLOWED_IPS, network::networks);
     let extractor = keys.read(&keys::EXTRACTOR, reading::extractor);
     let extractor_timeout = keys.read(&keys::EXTRACTOR_TIMEOUT, |written| reading::timeout(written, false));
     let drain_timeout = keys.read(&keys::DRAIN_TIMEOUT, |written| reading::timeout(written, true));
@@ -75,6 +77,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         listener_tls,
         fileserver_tls,
         download_url_base: download_url_base?,
+        metrics: metrics?,
+        metrics_allowed_ips: metrics_allowed_ips?,
         extractor: extractor?,
         extractor_timeout: extractor_timeout?,
         drain_timeout: drain_timeout?,

@@ -37,11 +37,12 @@ use pcapx_core::config::{Auth, same};
 
 use self::credentials::{Broken, Presented};
 use self::known::Known;
-use self::networks::Networks;
+pub(crate) use self::networks::Networks;
 pub(crate) use self::proxies::{Proxies, Untraceable};
 pub use self::throttle::BURST;
 use self::throttle::Throttle;
 use self::verifier::Verifier;
+use crate::metrics::{Families, Reason};
 use crate::reply::{self, Reply};
 use crate::{Context, Current};
 
@@ -53,6 +54,7 @@ pub struct Door {
     known: Known,
     throttle: Throttle,
     verifier: Verifier,
+    families: Families,
 }
 
 #[derive(Debug)]
@@ -141,13 +143,14 @@ impl Denied {
 }
 
 impl Door {
-    pub(crate) fn new(realm: &'static str, auth: &Auth, allowed: &[IpNetwork]) -> Self {
+    pub(crate) fn new(realm: &'static str, auth: &Auth, allowed: &[IpNetwork], families: Families) -> Self {
         Door {
             realm,
             rules: Current::new(Rules::new(realm, auth, allowed)),
             known: Known::new(),
             throttle: Throttle::new(),
             verifier: Verifier::new(),
+            families,
         }
     }
 
@@ -163,7 +166,13 @@ impl Door {
         if rules.allowed.is_empty() || rules.allowed.contains(context.client()) {
             return Ok(());
         }
-        Err(Denied { refusal: Refusal::Address, challenges: Vec::new() })
+        Err(self.deny_address())
+    }
+
+    /// What somebody is told whose address is not allowed.
+    pub(crate) fn deny_address(&self) -> Denied {
+        self.families.denied(Reason::Address);
+        Denied { refusal: Refusal::Address, challenges: Vec::new() }
     }
 
     /// Who sent these headers, or why they are refused.
@@ -172,7 +181,16 @@ impl Door {
         if !rules.auth.is_on() {
             return Ok(Identity::Anonymous);
         }
-        let refused = |refusal| Denied { refusal, challenges: rules.challenges.clone() };
+        let refused = |refusal| {
+            self.families.denied(match refusal {
+                Refusal::Address => Reason::Address,
+                Refusal::Missing => Reason::NoCredentials,
+                Refusal::Broken(_) => Reason::BrokenCredentials,
+                Refusal::Wrong => Reason::WrongCredentials,
+                Refusal::Throttled(_) => Reason::Throttled,
+            });
+            Denied { refusal, challenges: rules.challenges.clone() }
+        };
         self.identify(&rules.auth, headers, context.client()).await.map_err(refused)
     }
 

@@ -9,18 +9,18 @@ use ipnetwork::{IpNetwork, Ipv4Network};
 /// Host bits of an entry do not matter (`10.0.0.5/24` is the /24). IPv4 and IPv4-mapped IPv6 (`::ffff:10.0.0.5`) are
 /// the same address here, on both sides: as address and as entry.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Networks(Vec<IpNetwork>);
+pub(crate) struct Networks(Vec<IpNetwork>);
 
 impl Networks {
-    pub(super) fn new(networks: &[IpNetwork]) -> Self {
+    pub(crate) fn new(networks: &[IpNetwork]) -> Self {
         Networks(networks.iter().copied().map(canonical).collect())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(address))
     }

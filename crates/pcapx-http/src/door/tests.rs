@@ -16,7 +16,7 @@ fn auth(user: &str, password: &str, bearer: Option<&str>) -> Auth {
 }
 
 fn door(auth: &Auth) -> Door {
-    Door::new("pcap-files", auth, &[])
+    Door::new("pcap-files", auth, &[], Families::default())
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -120,8 +120,8 @@ async fn bearer_is_offered_beside_basic_where_it_is_taken() {
 
 #[test]
 fn addresses_are_let_in_or_not() {
-    let none = Door::new("x", &Auth::default(), &[]);
-    let some = Door::new("x", &Auth::default(), &["10.0.0.0/8".parse().unwrap()]);
+    let none = Door::new("x", &Auth::default(), &[], Families::default());
+    let some = Door::new("x", &Auth::default(), &["10.0.0.0/8".parse().unwrap()], Families::default());
     for (address, allowed) in
         [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("11.0.0.1", false), ("::1", false)]
     {

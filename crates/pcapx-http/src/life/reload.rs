@@ -45,8 +45,12 @@ impl Reloads {
             log::info!("SIGHUP: reading the configuration again");
             manager.reloading();
             let status = match self.reload(&adopt) {
-                Ok(()) => "configuration read again",
+                Ok(()) => {
+                    self.front.metrics().families().reload(true);
+                    "configuration read again"
+                }
                 Err(error) => {
+                    self.front.metrics().families().reload(false);
                     log::error!("reload: {error}; everything goes on as before");
                     "the last reload failed, see the log"
                 }

@@ -38,6 +38,18 @@ pub(crate) enum Failure {
     Broken(io::Error),
 }
 
+impl Failure {
+    /// A word for counting.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Failure::Late => "late",
+            Failure::Gone => "gone",
+            Failure::NotTls => "not_tls",
+            Failure::Broken(_) => "failed",
+        }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -18,6 +18,7 @@ mod worker;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub(crate) struct Indexer {
 pub(crate) struct Handle {
     desk: Arc<Desk>,
     token: CancelToken,
+    backlog: Arc<AtomicUsize>,
 }
 
 /// Where the threads meet.
@@ -133,6 +135,11 @@ impl Handle {
         if !papers.suspects.is_empty() {
             self.desk.changed.notify_all();
         }
+    }
+
+    /// Files that waited for an index when the worker looked last.
+    pub(crate) fn backlog(&self) -> usize {
+        self.backlog.load(Ordering::Relaxed)
     }
 
     /// Ends the work within milliseconds, and does not wait for that.

@@ -1,6 +1,7 @@
 //! The thread that builds indexes, one file at a time.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
@@ -57,9 +58,14 @@ impl Worker {
     /// Builds what is missing, the newest first, until a newer catalog is there: it may have a newer file.
     fn build(&mut self, catalog: &Catalog, handle: &Handle) {
         let place = self.backlog.place().clone();
+        let wanted = self.backlog.todo(catalog, Timestamp::now(), &handle.token).wanted.len();
+        handle.backlog.store(wanted, Ordering::Relaxed);
         while let Some(segment) = self.backlog.next(catalog, Timestamp::now(), &handle.token) {
             let result = index_segment(&segment.path, &place, &handle.token, |_| {});
             self.ledger.add(segment, &result);
+            // Each that was tried waits no more, and one that came meanwhile is counted at the next look.
+            let counted = handle.backlog.load(Ordering::Relaxed);
+            handle.backlog.store(counted.saturating_sub(1), Ordering::Relaxed);
             if let Some(notice) = self.backlog.note(segment, &result, Timestamp::now()) {
                 ledger::tell(&notice, &place, &result);
             }

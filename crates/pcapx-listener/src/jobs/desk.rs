@@ -63,6 +63,11 @@ impl Desk {
         Arc::new(Self { seats, numbers, book: Mutex::default(), taken: watch::Sender::new(0) })
     }
 
+    /// How many seats there are.
+    pub(super) fn seats(&self) -> usize {
+        self.seats
+    }
+
     /// A place for a newcomer; `None` when all are taken.
     pub(super) fn place(self: &Arc<Self>) -> Option<Place> {
         let mut book = self.book();

@@ -44,6 +44,7 @@ pub(crate) use register::Origin;
 
 use crate::evidence::{EvidenceFolder, Retention, RetentionRules};
 use crate::extractor::Extractor;
+use crate::metrics::Figures;
 use crate::question::Question;
 
 /// Searches that complete open windows at a time.
@@ -63,6 +64,7 @@ pub(crate) struct Jobs {
     reach: Arc<Reach>,
     rules: Rules,
     retention: Option<Retention>,
+    figures: Figures,
     /// Something was finished; retention may have work.
     finished: Notify,
     stopping: watch::Sender<bool>,
@@ -119,6 +121,7 @@ impl Jobs {
             reach,
             rules: Rules { completion: config.completion, min_free_bytes: config.min_free_bytes },
             retention: Retention::new(rules),
+            figures: Figures::default(),
             finished: Notify::new(),
             stopping: watch::Sender::new(false),
             cancelled: watch::Sender::new(false),
@@ -183,6 +186,16 @@ impl Jobs {
     /// Jobs that run and jobs that wait for a seat.
     pub(crate) fn load(&self) -> (usize, usize) {
         (self.desk.running(), self.desk.waiting())
+    }
+
+    /// Jobs that may run at once.
+    pub(crate) fn seats(&self) -> usize {
+        self.desk.seats()
+    }
+
+    /// What is counted of jobs.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// From now on nothing is begun that a restart can do as well: who waits goes on waiting, on the disk.

@@ -252,6 +252,9 @@ impl Jobs {
             self.write_later(manifest.clone());
         }
         JobLine::new(&manifest, error, took).log();
+        if !manifest.open {
+            self.figures.ended(&manifest);
+        }
         manifest
     }
 }

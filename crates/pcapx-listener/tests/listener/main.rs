@@ -12,6 +12,7 @@ mod indexing;
 mod joining;
 mod limits;
 mod load;
+mod monitoring;
 mod patience;
 mod programs;
 mod queue;

@@ -1,0 +1,88 @@
+//! What a service counts, and `GET /metrics` that tells it (OpenMetrics 1.0 text).
+//!
+//! The families of this crate are about connections, requests and who was turned away; a service adds its own with
+//! [`Metrics::register`]. What a gauge shows is asked for when somebody reads, not kept up to date meanwhile: register a
+//! [`Collector`](prometheus_client::collector::Collector).
+//!
+//! No label has a value that a client chooses: methods are named from a list, paths not at all.
+
+mod families;
+mod process;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pcapx_core::config::Service;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+pub(crate) use self::families::{Families, Reason};
+use self::process::Process;
+
+/// What the text is called (OpenMetrics 1.0).
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All families of one process; clones are the same.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    families: Families,
+}
+
+impl Metrics {
+    pub(crate) fn new(service: Service) -> Self {
+        let mut registry = Registry::default();
+        let labels = [("service", service.name()), ("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("pcapx_build", "The program and its version", Info::new(labels.to_vec()));
+        registry.register_collector(Box::new(Process::new()));
+        let families = Families::default();
+        families.register(&mut registry);
+        Metrics { registry: Arc::new(Mutex::new(registry)), families }
+    }
+
+    /// Lets `add` register further families, under their full names.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn families(&self) -> &Families {
+        &self.families
+    }
+
+    /// The text; may take as long as its collectors do.
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+
+    use super::*;
+
+    #[test]
+    fn the_text_has_all_families_and_ends_as_it_must() {
+        let metrics = Metrics::new(Service::Fileserver);
+        let own: Counter = Counter::default();
+        metrics.register(|registry| registry.register("pcapx_own", "A family of the service", own.clone()));
+        own.inc_by(7);
+        metrics.families().requests("GET", 200, "complete", 0.001, 5);
+        let text = metrics.text().unwrap();
+        for line in [
+            "pcapx_build_info{service=\"pcapx-fileserver\",version=\"0.1.0\"} 1",
+            "pcapx_own_total 7",
+            "pcapx_http_requests_total{method=\"GET\",status=\"200\",end=\"complete\"} 1",
+            "pcapx_http_sent_body_bytes_total 5",
+            "pcapx_http_request_seconds_bucket{le=\"0.001\"} 1",
+            "pcapx_http_request_seconds_count 1",
+            "pcapx_http_connections 0",
+            "# TYPE process_start_time_seconds gauge",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
