@@ -6,16 +6,17 @@ usage() {
     cat <<'TEXT'
 usage: deploy/install.sh [--root DIR] [--bin-dir DIR] [--npcapextract] [--uninstall]
 
-Puts the four binaries into /usr/bin, units, sysusers and tmpfiles below /usr/lib, the shipped files into
-/usr/share/pcapx and, where there is none yet, the configuration into /etc/pcapx. Run as root; running it again
-installs the newer binaries and keeps the configuration. Build first: cargo build --release --workspace
+Puts the five binaries into /usr/bin, units, sysusers and tmpfiles below /usr/lib, the shipped files into
+/usr/share/pcapx and, where there is none yet, the configuration into /etc/pcapx and the recorder's into
+/etc/n2disk. Run as root; running it again installs the newer binaries and keeps the configuration. Nothing is
+enabled. Build first: cargo build --release --workspace
 
   --root DIR       stage below DIR: needs no root, touches no account, owner or service. The staged config.json
                    points at folders below DIR, so the tree runs where it stands; a package takes the shipped
                    one from DIR/usr/share/pcapx
   --bin-dir DIR    where the built binaries are (default: release/ in $CARGO_TARGET_DIR, else in target/ here)
   --npcapextract   also make /usr/bin/npcapextract a link to pcapx-extract, unless that name is taken
-  --uninstall      remove what was installed, and the indexes; captures, evidence, configuration and the account stay
+  --uninstall      remove what was installed, and the indexes; captures, evidence, configuration and accounts stay
 TEXT
 }
 
@@ -25,8 +26,9 @@ root=
 bin_dir=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-$repository/target}}/release
 link=no
 action=install
-binaries='pcapx-listener pcapx-fileserver pcapx-extract netflow-replay'
+binaries='pcapx-listener pcapx-fileserver pcapx-recorder pcapx-extract netflow-replay'
 units='pcapx.target pcapx-listener.service pcapx-fileserver.service pcapx-listener.socket pcapx-fileserver.socket'
+units="$units pcapx-recorder.service"
 
 fail() { echo "install.sh: $*" >&2; exit 1; }
 
@@ -64,7 +66,7 @@ if [ "$action" = uninstall ]; then
     rm -rf "$root/usr/share/pcapx" "$root/var/lib/pcapx/index"
     if [ -d "$root/var/lib/pcapx" ]; then rmdir "$root/var/lib/pcapx" || true; fi
     if systemd_runs; then systemctl daemon-reload; fi
-    echo "pcapx is removed. Left alone: $root/etc/pcapx, captures and evidence in $root/storage, account and groups."
+    echo "pcapx is removed. Left alone: $root/etc/pcapx, $root/etc/n2disk, captures and evidence in $root/storage, accounts."
     exit 0
 fi
 
@@ -95,6 +97,16 @@ else
         sed "s|\"/storage/|\"$prefix/storage/|" "$repository/config/config.json" >"$root$config"
     fi
 fi
+recorder_config=/etc/n2disk/n2disk.conf
+if [ -e "$root$recorder_config" ]; then
+    echo "kept: $root$recorder_config"
+else
+    put 644 "$repository/config/n2disk.conf" "$recorder_config"
+    if ! on_system; then
+        prefix=$(printf '%s' "$root" | sed 's/[\\&|]/\\&/g')
+        sed "s|=/storage/|=$prefix/storage/|" "$repository/config/n2disk.conf" >"$root$recorder_config"
+    fi
+fi
 if ! on_system; then mkdir -p "$root/storage/pcaps/rolling" "$root/storage/pcaps/alerts"; fi
 
 if [ "$link" = yes ]; then
@@ -107,22 +119,31 @@ if [ "$link" = yes ]; then
 fi
 
 if ! on_system; then
-    echo "staged below $root; its config.json points there, the shipped one is usr/share/pcapx/config.json"
+    echo "staged below $root; its config.json and n2disk.conf point there, the shipped ones are in usr/share/pcapx"
     exit 0
 fi
 systemd-sysusers pcapx.conf
 systemd-tmpfiles --create pcapx.conf
+# The recording belongs to whoever records: a folder that is there already is left as it is.
+rolling=/storage/pcaps/rolling
+[ -e "$rolling" ] || install -d -o pcapx-recorder -g ntop -m 0750 "$rolling"
 if systemd_runs; then systemctl daemon-reload; fi
 for old in pcap-listener.service pcap-fileserver.service; do
     if [ -f "/etc/systemd/system/$old" ] && [ ! -L "/etc/systemd/system/$old" ]; then
         echo "the old service is in the way of the name $old: systemctl disable --now $old; rm /etc/systemd/system/$old"
     fi
 done
+owner=$(stat -c %U "$rolling")
+if [ "$owner" != pcapx-recorder ]; then
+    echo "$rolling belongs to $owner; before pcapx-recorder records there: chown -R pcapx-recorder:ntop $rolling"
+fi
 cat <<TEXT
 pcapx is installed. Next:
   edit $config (host is the name or address that goes into the links), then check it:
     pcapx-listener --config $config --check
   start:   systemctl enable --now pcapx-listener pcapx-fileserver
   change:  systemctl reload pcapx-listener pcapx-fileserver
-  upgrade: systemctl try-restart pcapx-listener pcapx-fileserver
+  record:  edit $recorder_config (-i is the interface), check it: pcapx-recorder $recorder_config --check
+           systemctl enable --now pcapx-recorder
+  upgrade: systemctl try-restart pcapx-listener pcapx-fileserver pcapx-recorder
 TEXT

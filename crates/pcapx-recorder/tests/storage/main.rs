@@ -11,5 +11,6 @@ mod full;
 mod gone;
 mod kept;
 mod limit;
+mod live;
 mod recorder;
 mod traffic;
