@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pcapx_core::local::LocalZone;
+use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 use pcapx_recorder::counters::Counters;
 use pcapx_recorder::intake::IntakePlan;
@@ -16,6 +17,7 @@ use pcapx_recorder::rotation::Rotation;
 use pcapx_recorder::sieve::Sieve;
 use pcapx_recorder::source::{FileSource, PacketSource};
 use pcapx_recorder::storage::{Layout, Retention, StoragePlan, recover};
+use pcapx_testkit::capture;
 use pcapx_testkit::trace::Trace;
 use pcapx_timeline::Catalog;
 use pcapx_timeline::index::{Identity, IndexPlace, IndexReader};
@@ -190,4 +192,28 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() && !path.is_symlink() { all.extend(walk(&path)) } else { all.push(path) }
     }
     all
+}
+
+#[test]
+fn several_files_become_one_recording_in_the_order_of_time() {
+    let site = Site::new();
+    let whole = packets(&site.trace(1 << 20));
+    // Dealt out unevenly to three files, each in order.
+    let mut hands = [Vec::new(), Vec::new(), Vec::new()];
+    for (nth, (time, _, data)) in whole.iter().enumerate() {
+        let packet = capture::Packet::new(Timestamp::from_nanos(*time), data.clone());
+        hands[nth * nth % 7 % 3].push(packet);
+    }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pcapx-recorder"));
+    command.args(["-I", "-d", "-s", "0", "-p", "64", "-b", "32", "-6", "1024", "-o"]).arg(site.dump());
+    for (nth, hand) in hands.iter().enumerate() {
+        let path = site.dir.path().join(format!("{nth}.pcap"));
+        capture::Pcap::new().nanos().write(&path, hand);
+        command.arg("-i").arg(path);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut recorded = segments(&site.dump());
+    recorded.sort();
+    assert!(packets(&recorded) == whole, "{}", String::from_utf8_lossy(&output.stderr));
 }

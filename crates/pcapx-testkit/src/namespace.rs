@@ -28,7 +28,7 @@ pub fn alone(options: &[&[&str]], test: &str, body: impl FnOnce()) {
         .command()
         .args(*flags)
         .arg(this)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .args(["--exact", test, "--nocapture", "--test-threads=1", "--include-ignored"])
         .env(WITHIN, "1")
         .output()
         .unwrap_or_else(|error| panic!("unshare: {error}"));
