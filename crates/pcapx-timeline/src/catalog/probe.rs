@@ -1,6 +1,6 @@
 //! Which span of time a segment covers, learned from a few of its packets.
 //!
-//! The first packet is at the head, the last one is found from the [tail](super::tail). A small file is read whole
+//! The first packet is at the head, the last one is found from [its tail](super::tail). A small file is read whole
 //! instead. Where the tail tells nothing (a record cut short, a file that grows) the end is open and the segment is
 //! searched.
 //!
