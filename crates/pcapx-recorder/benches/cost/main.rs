@@ -12,7 +12,7 @@
 //! Both ends are in a network namespace of the bench's own. Every recorder has a ring of 256 MB, records whole packets and
 //! writes files of 512 MB; it is started, given the replay, left a moment to finish, and stopped. User and system time of
 //! the process are counted from its start to its end, sealing and indexing among it. Recorders take turns; medians are
-//! shown. What is sent is generated from a fixed seed (`PCAPX_BENCH_BYTES`, 300 MB, sent four times), as fast as tcpreplay can
+//! shown. What is sent is generated from a fixed seed (`PCAPX_BENCH_BYTES`, 150 MB, sent four times), as fast as tcpreplay can
 //! or with `PCAPX_BENCH_PPS` packets a second. `PCAPX_BENCH_TURNS` is how many turns count, 5.
 //!
 //! The kernel's work for a packet is done in the sender's context and counted there; it is the same for all but netsniff-ng
@@ -55,7 +55,7 @@ fn main() {
         if !is_wanted(name, &LOADS.map(|(name, ..)| name)) {
             continue;
         }
-        let bytes = setting("PCAPX_BENCH_BYTES", 300_000_000);
+        let bytes = setting("PCAPX_BENCH_BYTES", 150_000_000);
         let trace = Trace::new(SEED).mix(mix).bytes(bytes / part);
         let file = segments(&shelf.trace(&trace, HOUR)).remove(0);
         let mut runs: Vec<Vec<Run>> = recorders.iter().map(|_| Vec::new()).collect();
