@@ -18,6 +18,7 @@ mod programs;
 mod queue;
 mod restart;
 mod retention;
+mod schema;
 mod shelf;
 mod start;
 mod stop;
