@@ -13,6 +13,7 @@ mod joining;
 mod limits;
 mod load;
 mod monitoring;
+mod openapi;
 mod patience;
 mod programs;
 mod queue;
