@@ -10,7 +10,7 @@ use pcapx_testkit::process::{Connection, Service, Site};
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, HELD};
-use crate::shelf::{AT, alert, ask, client, packets, record, stem};
+use crate::shelf::{AT, alert, ask, client, manifests, packets, record, stem};
 use crate::{listener, post, post_bytes, request};
 
 /// The schema as it is published.
@@ -50,10 +50,8 @@ fn assert_valid(validator: &Validator, manifest: &Value) {
 
 /// All manifests of a site, as they stand on the disk.
 fn shelved(site: &Site) -> Vec<Value> {
-    let entries = fs::read_dir(site.output_dir()).unwrap().map(|entry| entry.unwrap().path());
-    let is_manifest =
-        |name: &str| name.ends_with(".json") && !name.ends_with(".digest.json") && !name.starts_with('.');
-    let paths = entries.filter(|path| is_manifest(path.file_name().unwrap().to_str().unwrap()));
+    let names = manifests(site).into_iter().map(|manifest| manifest.name);
+    let paths = names.map(|name| site.output_dir().join(format!("{name}.json")));
     paths.map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect()
 }
 
