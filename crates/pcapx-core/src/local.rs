@@ -138,6 +138,12 @@ impl LocalZone {
         )
     }
 
+    /// Seconds by which local time is ahead of UTC at an instant; negative where it is behind.
+    pub fn offset_secs(&self, at: Timestamp) -> i64 {
+        let at = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_nanos(at.as_nanos());
+        i64::from(self.0.to_offset(at).seconds())
+    }
+
     fn civil(&self, at: Timestamp) -> DateTime {
         // The sum stays inside jiff's years -9999..=9999: 64 bits of nanoseconds reach 292 years from the epoch.
         self.0.to_datetime(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_nanos(at.as_nanos()))
@@ -250,6 +256,15 @@ mod tests {
 
     fn end(text: &str) -> i64 {
         warsaw().parse(text, Edge::End).unwrap().as_secs()
+    }
+
+    #[test]
+    fn tells_how_far_local_time_is_ahead() {
+        let offset = |secs| warsaw().offset_secs(Timestamp::from_secs(secs));
+        assert_eq!((offset(1_772_356_272), offset(utc("2026-07-01T08:11:12Z"))), (3600, 7200));
+        for extreme in [Timestamp::MIN, Timestamp::MAX] {
+            assert!(warsaw().offset_secs(extreme).abs() < 86_400);
+        }
     }
 
     #[test]

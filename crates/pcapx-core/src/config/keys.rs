@@ -318,6 +318,12 @@ keys! {
         doc: "whether packets can be asked for with a filter and two times instead of an alert; `auto` = where the listener \
               asks for credentials",
     }
+    DIRECTORY_LISTING: "directory_listing" {
+        unit: "`true` or `false`",
+        value: Some(Literal::Flag(false)),
+        doc: "whether the file server shows pages for people: at `/` the list of all evidence, and a page for each piece; \
+              off, `/` is 403",
+    }
 }
 
 impl Key {

@@ -124,6 +124,8 @@ pub struct Config {
     pub min_free_bytes: u64,
     /// Whether packets can be asked for by hand; key `allow_ad_hoc`, `auto` resolved.
     pub allow_ad_hoc: bool,
+    /// Whether the file server shows pages for people.
+    pub directory_listing: bool,
 }
 
 /// A configuration and how it came about.

@@ -55,6 +55,7 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let retention_max_bytes = keys.read(&keys::RETENTION_MAX_BYTES, reading::amount);
     let min_free_bytes = keys.read(&keys::MIN_FREE_BYTES, reading::amount);
     let allow_ad_hoc = keys.read(&keys::ALLOW_AD_HOC, reading::flag_or_auto);
+    let directory_listing = keys.read(&keys::DIRECTORY_LISTING, reading::flag);
 
     let listener_auth = Auth { bearer: listener_bearer?, ..listener_auth? };
     // Whoever may ask for everything has said who he is, unless the configuration wants it otherwise.
@@ -95,6 +96,7 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         retention_max_bytes: retention_max_bytes?,
         min_free_bytes: min_free_bytes?.unwrap_or(0),
         allow_ad_hoc: allow_ad_hoc?.unwrap_or(ad_hoc_by_default),
+        directory_listing: directory_listing?,
     };
     keys.compare(&config);
     Some(config)

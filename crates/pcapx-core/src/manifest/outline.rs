@@ -1,10 +1,11 @@
-//! The few words of a manifest that tell whether there is a file.
+//! The few words of a manifest that tell whether there is a file, and what a list shows of it.
 
 use std::io::{BufReader, Read};
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{SCHEMA, Span, State, is_known};
+use super::{About, SCHEMA, Span, State, is_known};
 
 /// What a manifest says of its file. The alert in a manifest can have megabytes; whoever reads an outline keeps none of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -23,6 +24,21 @@ pub struct Outline {
     /// The capture file in the same folder, if there is one.
     #[serde(default)]
     pub file: Option<String>,
+    /// Packets in it.
+    #[serde(default)]
+    pub packets: Option<u64>,
+    /// Its length.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// The packet filter, in BPF's text.
+    #[serde(default)]
+    pub filter: String,
+    /// Addresses of the side that opened the conversation.
+    #[serde(default)]
+    pub client: Vec<IpAddr>,
+    /// The alert's id, name and time.
+    #[serde(default)]
+    pub about: Option<About>,
     /// The time that was asked for.
     pub asked: Span,
 }
@@ -30,8 +46,16 @@ pub struct Outline {
 impl Outline {
     /// Reads the outline of a manifest in constant memory; the reason tells what is the matter with it.
     pub fn read(manifest: impl Read) -> Result<Self, String> {
-        let outline: Self =
-            serde_json::from_reader(BufReader::new(manifest)).map_err(|error| error.to_string())?;
+        Self::checked(serde_json::from_reader(BufReader::new(manifest)))
+    }
+
+    /// The same of a manifest that is in memory already, several times faster.
+    pub fn from_json(manifest: &[u8]) -> Result<Self, String> {
+        Self::checked(serde_json::from_slice(manifest))
+    }
+
+    fn checked(read: serde_json::Result<Self>) -> Result<Self, String> {
+        let outline = read.map_err(|error| error.to_string())?;
         if is_known(&outline.schema) { Ok(outline) } else { Err(format!("it is not of {SCHEMA}")) }
     }
 }
@@ -45,7 +69,10 @@ mod tests {
         "asked": {"from": "2026-03-01T09:05:12Z", "to": "2026-03-01T09:17:12.5Z"}"#;
 
     fn read(head: &str, more: &str) -> Result<Outline, String> {
-        Outline::read(format!("{{{head}, {HEAD}{more}}}").as_bytes())
+        let text = format!("{{{head}, {HEAD}{more}}}");
+        let read = Outline::read(text.as_bytes());
+        assert_eq!(Outline::from_json(text.as_bytes()).ok(), read.as_ref().ok().cloned());
+        read
     }
 
     #[test]

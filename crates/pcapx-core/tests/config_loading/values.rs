@@ -27,6 +27,7 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.bind.to_string(), "0.0.0.0");
     assert_eq!((config.index_dir, config.background_indexing), (None, true));
+    assert!(!config.directory_listing);
 }
 
 #[test]
