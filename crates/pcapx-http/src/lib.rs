@@ -32,6 +32,8 @@
 //! `X-Forwarded-For` or `Forwarded` that is no trusted proxy itself. A trusted proxy's request that does not tell is
 //! answered 400. See [`door`] for who gets in.
 //!
+//! **Pages.** What people read comes as a [`page::Page`]: no script, nothing from elsewhere, every text escaped by its type.
+//!
 //! **Log.** Nothing a client sent reaches a log line raw: everything goes through [`LogValue`].
 
 mod access;
@@ -45,6 +47,7 @@ mod house;
 mod life;
 mod log_value;
 pub mod metrics;
+pub mod page;
 mod panics;
 mod readiness;
 pub mod reply;
