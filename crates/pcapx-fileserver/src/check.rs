@@ -54,6 +54,7 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     }
     findings.push(Finding::Ok(format!("authentication {}", config.fileserver_auth)));
     findings.push(Finding::Ok(format!("clients {clients}")));
+    findings.extend(config.directory_listing.then(|| Finding::Ok("pages at /".to_owned())));
     findings.extend(config.openness(Service::Fileserver).map(Finding::Warning));
     findings.push(folder(loaded));
     findings

@@ -7,6 +7,8 @@
 //!                                              └─► not there ─► awaited   202, 307, 404: what its manifest tells
 //! ```
 //!
+//! `GET /` and its queries are the pages for people, where they are switched on: see [`pages`].
+//!
 //! The process reads `output_dir` and nothing else, and never writes to it. It starts when the folder is not there
 //! yet and serves what appears in it.
 
@@ -18,6 +20,7 @@ mod conditions;
 mod download;
 mod folder;
 mod options;
+mod pages;
 mod presentation;
 mod range;
 mod requested;
@@ -91,6 +94,7 @@ fn run(
         // All that can change while it runs is the front's.
         tokio::spawn(reloads.run(|_| {}));
         let files = Arc::new(FileService::new(config, Arc::clone(&front)));
+        files.warm_up();
         Ok::<_, Box<dyn std::error::Error>>(server.run(front, files, &stop, config.drain_timeout).await)
     })?;
     // Reads of a dead disk must not keep the process.

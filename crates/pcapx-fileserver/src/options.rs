@@ -31,7 +31,8 @@ Examples:
   curl -O http://127.0.0.1:8081/20250101_120000_4711.pcap
   curl -C - -O -u USER:PASSWORD http://127.0.0.1:8081/20250101_120000_4711.pcap";
 
-/// Serves the captures in `output_dir` over HTTP: GET and HEAD of files, with ranges. No listings, no uploads.
+/// Serves the captures in `output_dir` over HTTP: GET and HEAD of files, with ranges; pages about them where
+/// `directory_listing` is on. No uploads.
 #[derive(Debug, Parser)]
 #[command(name = "pcapx-fileserver", version, after_help = MORE)]
 pub(crate) struct Options {

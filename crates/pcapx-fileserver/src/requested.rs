@@ -42,8 +42,13 @@ impl Requested {
 
 fn component(encoded: &str) -> Option<OsString> {
     let name: Vec<u8> = percent_decode_str(encoded).collect();
+    is_servable(&name).then(|| OsString::from_vec(name))
+}
+
+/// Whether a file of this name can be asked for.
+pub(crate) fn is_servable(name: &[u8]) -> bool {
     let plain = !name.is_empty() && !name.iter().any(|byte| matches!(byte, b'/' | b'\\' | b'\0'));
-    (plain && !is_hidden(&name) && !is_temporary(&name)).then(|| OsString::from_vec(name))
+    plain && !is_hidden(name) && !is_temporary(name)
 }
 
 fn is_hidden(name: &[u8]) -> bool {

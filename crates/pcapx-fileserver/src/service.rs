@@ -5,7 +5,8 @@
 //! 2. Credentials: 401 `Unauthorized`.
 //! 3. The client's address: 403 `Forbidden`.
 //! 4. The method, GET or HEAD: 405 `Method Not Allowed`.
-//! 5. The path: 404 `Not Found` for names that are never served, 403 `Directory listing disabled` for directories.
+//! 5. The path: 404 `Not Found` for names that are never served, 403 `Directory listing disabled` for directories. `/` is
+//!    the pages', where they are switched on.
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::task::spawn_blocking;
 use crate::answer::{Question, answer, not_found};
 use crate::buffers::Buffers;
 use crate::folder::{Folder, Patience};
+use crate::pages::Pages;
 use crate::requested::Requested;
 
 /// The realm that browsers show.
@@ -29,15 +31,21 @@ pub(crate) const REALM: &str = "pcap-files";
 pub(crate) struct FileService {
     folder: Arc<Folder>,
     buffers: Arc<Buffers>,
+    pages: Option<Pages>,
     front: Arc<Front>,
 }
 
 impl FileService {
     pub(crate) fn new(config: &Config, front: Arc<Front>) -> Self {
-        FileService {
-            folder: Arc::new(Folder::new(config.output_dir.clone())),
-            buffers: Arc::default(),
-            front,
+        let folder = Arc::new(Folder::new(config.output_dir.clone()));
+        let pages = Pages::new(config, &folder);
+        FileService { folder, buffers: Arc::default(), pages, front }
+    }
+
+    /// Does beforehand, in the background, what the first page would have to wait for.
+    pub(crate) fn warm_up(&self) {
+        if let Some(pages) = self.pages.clone() {
+            tokio::spawn(pages.warm_up());
         }
     }
 
@@ -46,38 +54,44 @@ impl FileService {
             let kept = self.front.keep_house(house, request.method(), request.headers(), context);
             return kept.await.unwrap_or_else(not_allowed);
         }
-        if let Err(denied) = self.admit(&request, context).await {
-            context.note("denied", &denied);
-            return denied.reply();
-        }
+        let identity = match self.admit(&request, context).await {
+            Ok(identity) => identity,
+            Err(denied) => {
+                context.note("denied", &denied);
+                return denied.reply();
+            }
+        };
         if !is_reading(request.method()) {
             return not_allowed();
         }
-        let (path, as_directory) = match Requested::parse(request.uri().path()) {
-            None => return not_found(),
-            Some(Requested::Root) => {
+        let answered = match (Requested::parse(request.uri().path()), &self.pages) {
+            (None, _) => return not_found(),
+            (Some(Requested::Root), None) => {
                 return reply::text(StatusCode::FORBIDDEN, "Directory listing disabled");
             }
-            Some(Requested::Below { path, as_directory }) => (path, as_directory),
-        };
-        let (head, _) = request.into_parts();
-        let question = Question { path, as_directory, method: head.method, headers: head.headers };
-        match self.answer(question, context).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                context.note("error", error);
-                reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            (Some(Requested::Root), Some(pages)) => {
+                pages.answer(request.uri().query(), identity, context).await
             }
-        }
+            (Some(Requested::Below { path, as_directory }), _) => {
+                let (head, _) = request.into_parts();
+                let question = Question { path, as_directory, method: head.method, headers: head.headers };
+                self.answer(question, context).await
+            }
+        };
+        answered.unwrap_or_else(|error| {
+            context.note("error", error);
+            reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        })
     }
 
-    async fn admit(&self, request: &Request, context: &Context) -> Result<(), Denied> {
+    async fn admit(&self, request: &Request, context: &Context) -> Result<Identity, Denied> {
         let door = self.front.door();
-        match door.credentials(request.headers(), context).await? {
-            Identity::Anonymous => {}
-            identity => context.note("user", identity),
+        let identity = door.credentials(request.headers(), context).await?;
+        if identity != Identity::Anonymous {
+            context.note("user", &identity);
         }
-        door.address(context)
+        door.address(context)?;
+        Ok(identity)
     }
 
     /// Answers at once when everything is in memory, else from a thread that may wait for the disk.

@@ -1,0 +1,110 @@
+//! A hundred thousand pieces of evidence: the work of a request does not grow with them.
+//!
+//! With all manifests on the disk: `cargo test --release -p pcapx-fileserver --test pages -- --ignored --nocapture volume`
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pcapx_testkit::process::{Service, Site, poll};
+
+use crate::fixture::Piece;
+use crate::{assert_has, listed, page, start};
+
+const MANY: i64 = 100_000;
+
+/// The newest `manifests` have one; of the others there is a file alone, which costs next to nothing here.
+fn fill(folder: &Path, manifests: i64) {
+    let piece = Piece::new("a", "Alert", 0);
+    let (name, text) = (piece.manifest.name.clone(), String::from_utf8(piece.manifest.to_json()).unwrap());
+    let mut seed = Vec::new();
+    for number in 0..MANY {
+        let own = format!("{}_a", stamp(number));
+        if MANY - number <= manifests {
+            fs::write(folder.join(format!("{own}.json")), text.replace(&name, &own)).unwrap();
+        }
+        // A file system limits the links of a file.
+        if number % 30_000 == 0 {
+            seed = format!("{own}.pcap").into_bytes();
+            fs::write(folder.join(format!("{own}.pcap")), "packets").unwrap();
+        } else {
+            let seed = std::str::from_utf8(&seed).unwrap();
+            fs::hard_link(folder.join(seed), folder.join(format!("{own}.pcap"))).unwrap();
+        }
+    }
+}
+
+/// A time that goes on by a minute with each number.
+fn stamp(number: i64) -> String {
+    format!(
+        "2026{:02}{:02}_{:02}{:02}00",
+        1 + number / 44_640,
+        1 + number / 1440 % 31,
+        number / 60 % 24,
+        number % 60
+    )
+}
+
+/// Megabytes that the service holds.
+fn resident_mb(service: &Service) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().split(' ').next().unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// Asks, and tells how long it took and how many manifests were read for it.
+fn asked(service: &Service, target: &str) -> (String, Duration) {
+    let begun = Instant::now();
+    let text = page(service, target);
+    (text, begun.elapsed())
+}
+
+/// The notes of the last page's access line: manifests read for it, listings so far.
+fn notes(service: &Service, pages: usize) -> String {
+    let lines = || service.log().into_iter().filter(|line| line.contains(" manifests=")).collect::<Vec<_>>();
+    let told = poll(Duration::from_secs(20), || (lines().len() == pages).then(lines)).unwrap();
+    told[pages - 1].split_once("manifests=").unwrap().1.to_owned()
+}
+
+fn list_and_search(manifests: i64) {
+    let mut site = Site::new();
+    fill(&site.output_dir(), manifests);
+    let service = start(&mut site);
+    let mut took = Vec::new();
+    let mut pages = 0;
+    let mut ask = |target: &str, reads: u64| {
+        let (text, time) = asked(&service, target);
+        pages += 1;
+        took.push((target.to_owned(), time));
+        assert_eq!(notes(&service, pages), format!("{reads} listings=1"), "{target}");
+        text
+    };
+    let first = ask("/", 50);
+    assert_has(&first, &["1–50 of 100 000, newest first"]);
+    assert_eq!(listed(&first)[0], format!("{}_a", stamp(MANY - 1)));
+    let middle = stamp(MANY / 2);
+    let half = ask(&format!("/?before={middle}_a"), if manifests == MANY { 50 } else { 0 });
+    assert_has(&half, &["50 001–50 050 of 100 000, newest first"]);
+    // New evidence costs nothing but itself.
+    let mut piece = Piece::new("b", "New", 86_400 * 300);
+    piece.digest = None;
+    piece.write(&site.output_dir());
+    assert_has(&ask("/", 50), &["1–50 of 100 001, newest first"]);
+    let searched = ask("/?q=nowhere", 2000);
+    assert_has(&searched, &["0 matches for “<bdi>nowhere</bdi>” in 2 000 of 100 001 looked at, back to"]);
+    for (target, time) in took {
+        eprintln!("100 000 pieces of evidence: {target} took {:.1} ms", time.as_secs_f64() * 1e3);
+    }
+    eprintln!("100 000 pieces of evidence: the service holds {} MB", resident_mb(&service));
+}
+
+#[test]
+fn a_list_of_a_hundred_thousand_reads_fifty_manifests() {
+    list_and_search(3000);
+}
+
+#[test]
+#[ignore = "a measurement: makes 200 000 files"]
+fn volume() {
+    list_and_search(MANY);
+}
