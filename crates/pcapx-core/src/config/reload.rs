@@ -37,8 +37,13 @@ const LIVE: &[(&Key, &[Service])] = &[
 ];
 
 /// Keys that the fileserver reads at its start; it has nothing to do with those that are neither here nor above.
-const FILESERVER_START: &[&Key] =
-    &[&keys::FILESERVER_PORT, &keys::OUTPUT_DIR, &keys::BIND_ADDRESS, &keys::DRAIN_TIMEOUT];
+const FILESERVER_START: &[&Key] = &[
+    &keys::FILESERVER_PORT,
+    &keys::OUTPUT_DIR,
+    &keys::BIND_ADDRESS,
+    &keys::DRAIN_TIMEOUT,
+    &keys::DIRECTORY_LISTING,
+];
 
 const LISTENER: &[Service] = &[Service::Listener];
 const FILESERVER: &[Service] = &[Service::Fileserver];
@@ -62,7 +67,7 @@ impl Key {
         let reads_at_start = match service {
             Service::Fileserver => FILESERVER_START.iter().any(|key| key.name == self.name),
             // All that is only the fileserver's is live there.
-            Service::Listener => live.is_none(),
+            Service::Listener => live.is_none() && self.name != keys::DIRECTORY_LISTING.name,
         };
         match live {
             Some(services) if services.contains(&service) => Effect::Live,
@@ -90,6 +95,7 @@ mod tests {
             (&keys::LISTEN_PORT, Effect::Restart, Effect::None),
             (&keys::FILESERVER_PORT, Effect::Live, Effect::Restart),
             (&keys::TIMELINE_DIR, Effect::Restart, Effect::None),
+            (&keys::DIRECTORY_LISTING, Effect::None, Effect::Restart),
             (&keys::OUTPUT_DIR, Effect::Restart, Effect::Restart),
             (&keys::LISTENER_AUTH_PASS, Effect::Live, Effect::None),
             (&keys::ALLOWED_IPS, Effect::None, Effect::Live),
