@@ -12,7 +12,7 @@ use std::time::Duration;
 use pcapx_timeline::link::LinkType;
 use pcapx_timeline::matcher::Matcher;
 
-use crate::afpacket::{CaptureOptions, Lasting, bear};
+use crate::afpacket::{CaptureOptions, Lasting, bear, set_up};
 use crate::counters::Counters;
 use crate::options::{Direction, Input, Settings};
 use crate::recording::CHUNKS_BYTES;
@@ -83,6 +83,11 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, SourceError> {
     bear(options.ring_bytes.saturating_mul(lanes))?;
     let mut sources = Vec::with_capacity(lanes);
     for input in &settings.inputs {
+        if let Input::Interface(name) = input
+            && settings.link_up
+        {
+            set_up(name)?;
+        }
         match input {
             Input::File(path) => sources.push(InputSource::File(FileSource::open(path, settings.snaplen)?)),
             Input::Interface(name) if threads == NonZeroUsize::MIN => {

@@ -81,6 +81,36 @@ impl Interface {
     }
 }
 
+/// Sets an interface up that is down.
+pub(crate) fn set_up(name: &str) -> Result<(), SourceError> {
+    let not_permitted = |source: &io::Error| source.kind() == io::ErrorKind::PermissionDenied;
+    let socket = Socket::open().map_err(|source| match source {
+        source if not_permitted(&source) => SourceError::NotPermitted { interface: name.to_owned() },
+        source => system(name, "open a packet socket")(source),
+    })?;
+    // It is there, and its name is no longer than one can be.
+    Interface::find(&socket, name)?;
+    let mut flags = query(name, libc::__c_anonymous_ifr_ifru { ifru_flags: 0 });
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the request takes an `ifreq`, which lives until the call returns.
+    checked(unsafe { libc::ioctl(fd, libc::SIOCGIFFLAGS as _, &raw mut flags) })
+        .map_err(system(name, "read the interface's flags"))?;
+    // SAFETY: the request has succeeded, so the kernel has written flags there; any bytes are some.
+    let known = unsafe { flags.ifr_ifru.ifru_flags };
+    let up = libc::IFF_UP as i16;
+    if known & up != 0 {
+        return Ok(());
+    }
+    flags.ifr_ifru.ifru_flags = known | up;
+    // SAFETY: as above.
+    checked(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS as _, &raw mut flags) }).map_err(
+        |source| match source {
+            source if not_permitted(&source) => SourceError::NotSetUp { interface: name.to_owned() },
+            source => system(name, "set the interface up")(source),
+        },
+    )
+}
+
 /// `ARPHRD_…` of an interface.
 fn hardware_type(socket: &Socket, name: &str) -> io::Result<u16> {
     let mut query = query(name, libc::__c_anonymous_ifr_ifru { ifru_ifindex: 0 });

@@ -50,6 +50,7 @@ mod socket;
 pub use capture::Capture;
 pub(crate) use capture::bear;
 pub use group::Group;
+pub(crate) use interface::set_up;
 pub use lasting::Lasting;
 pub use options::CaptureOptions;
 pub use sender::Sender;

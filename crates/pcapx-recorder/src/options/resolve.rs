@@ -53,6 +53,7 @@ pub(super) fn resolve(
         promiscuous: !desk.flag(Setting::NotPromiscuous),
         filter: desk.value(Setting::Filter, |text| filter::parse(text).map_err(|error| error.to_string())),
         hardware_time: desk.flag(Setting::HardwareTime),
+        link_up: desk.flag(Setting::LinkUp),
         nanoseconds: desk.flag(Setting::Nanoseconds),
         threads: desk
             .number(Setting::Threads, 1, MOST_THREADS)

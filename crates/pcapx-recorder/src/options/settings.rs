@@ -31,6 +31,8 @@ pub struct Settings {
     pub filter: Option<Expr>,
     /// Whether the stamps of the card are preferred.
     pub hardware_time: bool,
+    /// Whether interfaces that are down are set up.
+    pub link_up: bool,
     /// Whether time stamps are written in nanoseconds.
     pub nanoseconds: bool,
     /// Threads that one interface is shared out to.
@@ -151,6 +153,7 @@ impl fmt::Display for Settings {
             writeln!(f, "--filter={}", quoted(&filter.to_string()))?;
         }
         flag(f, "hardware-time", self.hardware_time)?;
+        flag(f, "link-up", self.link_up)?;
         flag(f, "nanoseconds", self.nanoseconds)?;
         writeln!(f, "--threads={}", self.threads)?;
         megabytes(f, "buffer-len", self.buffer_bytes)?;

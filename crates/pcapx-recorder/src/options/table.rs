@@ -60,6 +60,7 @@ pub enum Setting {
     NotPromiscuous,
     Filter,
     HardwareTime,
+    LinkUp,
     Nanoseconds,
     Threads,
     Buffer,
@@ -175,6 +176,8 @@ options! {
     "hw-timestamp" | 'J' (Needed "MODE") =>
         Idle("stamps that a switch puts into packets are not read, they are recorded as they are; \
             --hardware-time uses the card's");
+    "link-up" =>
+        sets(Setting::LinkUp, "set interfaces up that are down; needs CAP_NET_ADMIN");
     "hardware-time" =>
         sets(Setting::HardwareTime, "prefer the stamps of the card's clock, which has to follow the system's \
             (phc2sys)");

@@ -22,6 +22,15 @@ pub enum SourceError {
         /// The interface asked for.
         interface: String,
     },
+    /// The process may not set interfaces up.
+    #[error(
+        "setting {interface} up needs the capability CAP_NET_ADMIN: set it up before (`ip link set {interface} up`), or \
+         grant it"
+    )]
+    NotSetUp {
+        /// The interface asked for.
+        interface: String,
+    },
     /// There is no interface of that name.
     #[error("there is no interface {interface:?}; `ip link` lists those there are")]
     NoSuchInterface {

@@ -26,6 +26,7 @@ fn every_option_that_works_is_set_from_the_file_and_from_the_command_line() {
         ("-f=udp", |s| s.filter == filter::parse("udp").ok()),
         ("--fast-filter=tcp", |s| s.filter == filter::parse("tcp").ok()),
         ("--hardware-time", |s| s.hardware_time),
+        ("--link-up", |s| s.link_up),
         ("-d", |s| s.nanoseconds),
         ("--threads=4", |s| s.threads.get() == 4),
         ("-b=3", |s| s.buffer_bytes == 3 << 20),

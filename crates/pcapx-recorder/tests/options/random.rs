@@ -83,7 +83,7 @@ fn some_settings() -> impl Strategy<Value = Settings> {
     )
         .prop_map(|(capture, files, process)| {
             let (inputs, snaplen, slicing, flags, filter, threads) = capture;
-            let [is_both, promiscuous, hardware_time, nanoseconds, index, check, _] = flags;
+            let [is_both, promiscuous, hardware_time, nanoseconds, index, check, link_up] = flags;
             let (buffer, dump, timeline, file_len, secs, packets, disk_limit) = files;
             let (file_mode, dir_mode, user, pid_file, verbosity, simulation) = process;
             Settings {
@@ -94,6 +94,7 @@ fn some_settings() -> impl Strategy<Value = Settings> {
                 promiscuous,
                 filter: filter::parse(filter).ok().filter(|_| !filter.is_empty()),
                 hardware_time,
+                link_up,
                 nanoseconds,
                 threads: threads.try_into().unwrap(),
                 buffer_bytes: buffer << 20,

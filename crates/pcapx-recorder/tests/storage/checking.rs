@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 use pcapx_testkit::process::{PATIENCE, Running, Signal, poll};
 use pcapx_testkit::tool;
 
-use crate::apart::apart;
+use crate::apart::{apart, run};
+use crate::recorder::Place;
+use crate::traffic::Traffic;
 
 fn check(words: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pcapx-recorder"));
@@ -47,6 +49,21 @@ fn everything_that_stands_in_the_way_is_told_at_once() {
     ] {
         assert!(errors.contains(problem), "{problem}:\n{errors}");
     }
+}
+
+#[test]
+fn an_interface_that_is_down_is_set_up_where_that_is_asked_for() {
+    apart("checking::an_interface_that_is_down_is_set_up_where_that_is_asked_for", || {
+        run("ip", "link set lo down");
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::one_tree(folder.path());
+        let recorder = place.record("-6 64 -p 4 --link-up");
+        assert!(run("ip", "link show lo").contains("LOWER_UP"));
+        let traffic = Traffic::start(500, 100);
+        recorder.wait_for_status(|status| status.packets_recorded > 10);
+        drop(traffic);
+        assert_eq!(recorder.stop().0, Some(0));
+    });
 }
 
 #[test]
