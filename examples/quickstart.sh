@@ -1,20 +1,27 @@
 #!/bin/sh
-# From alert to PCAP on this machine: builds pcapx, starts listener and fileserver on loopback with the recorded
-# sample as their rolling capture, posts examples/alert.json, downloads what the link names and shows it.
+# From alert to PCAP on this machine: builds pcapx, records, starts listener and fileserver on loopback, posts an alert,
+# downloads what the link names and shows it.
 #
-# usage: quickstart.sh [--once] [--profile NAME]
+# What is recorded is real where the machine lets a user have a network of its own (unshare): there pcapx-recorder records
+# the loopback while curl fetches a page from a web server, and the alert is about that. Elsewhere the recorded sample is the
+# rolling capture and the alert is examples/alert.json. It says which.
+#
+# usage: quickstart.sh [--once] [--sample] [--profile NAME]
 #   --once          end after the check: 0 when all packets of the alert arrived, 1 when not
+#   --sample        take the sample in any case
 #   --profile NAME  cargo's build profile (default: release)
 #
-# Without --once both services go on until Ctrl-C. Needs Rust, a C compiler and curl; no root, nothing of ntop's.
+# Without --once everything goes on until Ctrl-C. Needs Rust, a C compiler and curl; no root, nothing of ntop's.
 # Ports are free ones, files are in a folder of its own below $TMPDIR, and nothing is left behind.
 set -eu
 
 once=no
+sample=no
 profile=release
 while [ $# -gt 0 ]; do
     case $1 in
     --once) once=yes ;;
+    --sample) sample=yes ;;
     --profile) profile=${2:?--profile needs a name}; shift ;;
     *) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p;}' "$0" >&2; exit 2 ;;
     esac
@@ -35,7 +42,8 @@ done
 say "1. Building ($profile; the first time takes some minutes)"
 # Named aloud: a cargo configuration may put the default elsewhere.
 target=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-$repository/target}}
-cargo build --locked --profile "$profile" --target-dir "$target" -p pcapx-listener -p pcapx-fileserver -p pcapx-extract
+cargo build --locked --profile "$profile" --target-dir "$target" \
+    -p pcapx-listener -p pcapx-fileserver -p pcapx-extract -p pcapx-recorder
 case $profile in dev | test) folder=debug ;; *) folder=$profile ;; esac
 bin=$target/$folder
 
@@ -85,19 +93,120 @@ write_config() {
 JSON
 }
 
-say "2. Starting both services"
+# write_live: what runs in a network of its own. It prints what the alert has to know and goes on until it is ended.
+write_live() {
+    cat >"$work/live.sh" <<'SH'
+set -eu
+work=$1 bin=$2 token=$3
+running=
+leave() {
+    trap - EXIT INT TERM
+    for pid in $running; do kill "$pid" 2>/dev/null || true; done
+    for pid in $running; do wait "$pid" 2>/dev/null || true; done
+}
+trap leave EXIT
+trap 'exit 0' INT TERM
+# wait_for PID FILE PATTERN
+wait_for() {
+    tries=0
+    until grep -q "$3" "$2" 2>/dev/null; do
+        kill -0 "$1" 2>/dev/null || exit 1
+        tries=$((tries + 1))
+        [ "$tries" -le 100 ] || exit 1
+        sleep 0.1
+    done
+}
+"$bin/pcapx-recorder" -i lo --link-up -o "$work/rolling" -A "$work/rolling" -I -s 0 -d -b 64 -p 16 -6 64 \
+    2>"$work/pcapx-recorder.log" &
+running="$running $!"
+wait_for $! "$work/pcapx-recorder.log" ' recording lo '
+# The file server is as good a web server as any.
+"$bin/pcapx-fileserver" --config "$work/web.json" >"$work/web.out" 2>"$work/web.log" &
+running="$running $!"
+wait_for $! "$work/web.out" 'listening on'
+port=$(sed -n 's/.* listening on .*:\([0-9]*\)$/\1/p' "$work/web.out")
+get() { curl --silent --noproxy '*' --max-time 10 --interface 127.0.0.10 -o /dev/null "http://127.0.0.20:$port/$token.txt"; }
+get || exit 1
+echo "$port" >"$work/live.new"
+mv "$work/live.new" "$work/live.port"
+# Something to ask for later.
+while sleep 2; do get || true; done
+SH
+}
+
+# start_live: records traffic of this moment; not possible is no failure.
+start_live() {
+    command -v unshare >/dev/null || { why="unshare is not installed"; return 1; }
+    why=$(unshare --user --map-root-user --net true 2>&1) || return 1
+    mkdir "$work/rolling" "$work/www"
+    token=token-$$-$(date +%s)
+    echo "the page $token" >"$work/www/$token.txt"
+    cat >"$work/web.json" <<JSON
+{
+  "host": "127.0.0.20", "bind_address": "127.0.0.20", "listen_port": 0, "fileserver_port": 0,
+  "timeline_dir": "$quoted/rolling", "output_dir": "$quoted/www",
+  "default_filter": "full", "default_before": 360, "default_after": 360
+}
+JSON
+    write_live
+    unshare --user --map-root-user --net sh "$work/live.sh" "$work" "$bin" "$token" >"$work/live.log" 2>&1 &
+    live=$!
+    tries=0
+    until [ -e "$work/live.port" ]; do
+        tries=$((tries + 1))
+        if ! kill -0 "$live" 2>/dev/null || [ "$tries" -gt 250 ]; then
+            kill "$live" 2>/dev/null || true
+            wait "$live" 2>/dev/null || true
+            why=$(cat "$work/live.log" "$work/pcapx-recorder.log" 2>/dev/null | tail -n 1)
+            rm -rf "$work/rolling" "$work/www"
+            return 1
+        fi
+        sleep 0.1
+    done
+    started="$started $live"
+}
+
+say "2. Recording"
+quoted=$(printf '%s' "$work" | sed 's/[\\"]/\\&/g')
 mkdir "$work/alerts"
-cp -R examples/sample/rolling "$work/rolling"
+mode=sample
+why="it was asked for"
+if [ "$sample" = no ] && start_live; then mode=live; fi
+if [ "$mode" = live ]; then
+    echo "live: pcapx-recorder records the loopback of a network of its own, where 127.0.0.10 fetches a page from 127.0.0.20"
+    alert=$work/alert.json
+    now=$(date +%s)
+    cat >"$alert" <<JSON
+{
+  "id": "quickstart",
+  "name": "A page was fetched",
+  "clientIp": "127.0.0.10",
+  "serverIp": "127.0.0.20",
+  "serverPort": $(cat "$work/live.port"),
+  "protocolName": "tcp",
+  "unixTimestamp": $((now + 1))
+}
+JSON
+    query='/extract?filter=full&before=60&after=0'
+else
+    cp -R examples/sample/rolling "$work/rolling"
+    echo "the recorded sample instead of live traffic: ${why:-no network of its own to be had}"
+    alert=examples/alert.json
+    query='/extract?filter=full&before=60&after=60'
+fi
+
+say "3. Starting both services"
 write_config 0
 start pcapx-fileserver
 write_config "$port"
 start pcapx-listener
 listener=http://127.0.0.1:$port
+# The alert's window ends a second after the page was fetched, and a second later its packets can be found.
+if [ "$mode" = live ]; then while [ "$(date +%s)" -lt $((now + 3)) ]; do sleep 0.2; done; fi
 
-say "3. Posting examples/alert.json"
-cat examples/alert.json
-query='/extract?filter=full&before=60&after=60'
-answer=$(fetch -D "$work/headers" -H 'Content-Type: application/json' --data-binary @examples/alert.json "$listener$query") ||
+say "4. Posting $alert"
+cat "$alert"
+answer=$(fetch -D "$work/headers" -H 'Content-Type: application/json' --data-binary @"$alert" "$listener$query") ||
     fail "the listener did not answer"
 case $answer in
 http://127.0.0.1:*.pcap) ;;
@@ -106,14 +215,13 @@ esac
 tr -d '\r' <"$work/headers" | grep -qix "X-Result: $answer" || fail "the header X-Result differs from the answer"
 echo "answer: $answer"
 
-say "4. Downloading"
+say "5. Downloading"
 pcap=$work/${answer##*/}
 fetch --fail -o "$pcap" "$answer" || fail "the link does not work"
 packets=$("$bin/pcapx-extract" -a "$pcap" --print 1000000 2>"$work/pcapx-extract.log" | wc -l)
-expected=$(cat examples/sample/alert-packets)
 echo "${answer##*/}: $((packets)) packets"
 
-say "5. The first of them"
+say "6. The first of them"
 if command -v tcpdump >/dev/null; then
     tcpdump -n -tttt -c 10 -r "$pcap" 2>/dev/null
 elif command -v tshark >/dev/null; then
@@ -122,17 +230,34 @@ else
     "$bin/pcapx-extract" -a "$pcap" --print 10 2>/dev/null
 fi
 
-# The number was counted by tcpdump when the sample was recorded.
-[ "$packets" -eq "$expected" ] || fail "$packets packets arrived, the alert has $expected"
-say "All $expected packets of the alert arrived."
+if [ "$mode" = live ]; then
+    # From the connection's first packet to the page itself.
+    for part in "GET /$token.txt" "the page $token"; do
+        grep -aq "$part" "$pcap" || fail "of the $packets packets that arrived none has \"$part\""
+    done
+    say "Live: the request and the page are among the $((packets)) packets that arrived."
+else
+    # The number was counted by tcpdump when the sample was recorded.
+    expected=$(cat examples/sample/alert-packets)
+    [ "$packets" -eq "$expected" ] || fail "$packets packets arrived, the alert has $expected"
+    say "Sample: all $expected packets of the alert arrived."
+fi
 [ "$once" = no ] || exit 0
 
-cat <<TEXT
+if [ "$mode" = live ]; then
+    cat <<TEXT
+Everything goes on until Ctrl-C; a page is fetched every two seconds. Try, for example:
+  curl -d '{"clientIp": "127.0.0.10", "unixTimestamp": '\$(date +%s)'}' '$listener/extract?filter=client&before=30&after=0'
+  curl $listener/
+TEXT
+else
+    cat <<TEXT
 Both services go on until Ctrl-C. Try, for example:
   curl -d @examples/alert.json '$listener/extract?filter=client'
   curl -d '{"clientIp": "2001:db8::10", "unixTimestamp": $(sed -n 's/.*"unixTimestamp": \([0-9]*\).*/\1/p' examples/alert.json)}' $listener/
   curl $listener/
 TEXT
+fi
 # A signal ends the waiting; so does the end of either service.
 trap 'exit 0' INT TERM
 while sleep 1; do
