@@ -14,7 +14,7 @@
 //!
 //! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` and
 //! `/readyz` pass none, `/metrics` its own. `/jobs` is for
-//! programs, see [`api`](crate::api). Who accepts JSON alone gets every answer as a document, with a status that tells what
+//! programs, see [`api`]. Who accepts JSON alone gets every answer as a document, with a status that tells what
 //! became of the job.
 //! A `Content-Length` that is no number never gets here: the HTTP library answers 400 by itself.
 
