@@ -9,7 +9,8 @@
 //! is left out (a *gap*). A text cannot say which of the two is meant, so [`Edge`] decides for the wider window.
 //! A time in a gap counts on from the moment before it: 02:30 in a gap from 02:00 to 03:00 is 03:30.
 
-use std::fmt;
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -20,6 +21,10 @@ use crate::time::Timestamp;
 const SPOKEN_FORM: &str = "YYYY-MM-DD hh:mm:ss";
 /// The form that [`LocalZone::parse_dotted`] reads.
 const DOTTED_FORM: &str = "dd.mm.yy HH:MM:SS";
+/// The system's own zone: a link into the zone database, or a copy out of it.
+const LOCAL_ZONE: &str = "/etc/localtime";
+/// Where systems have the zone database.
+const ZONE_FOLDER: &str = "/usr/share/zoneinfo";
 /// Characters of a refused text that an error repeats; more than any right text has.
 const QUOTED_CHARS: usize = 40;
 
@@ -86,10 +91,13 @@ impl LocalZone {
     ///
     /// UTC when neither can be read, as the C library does it; a warning is logged then.
     pub fn system() -> Self {
-        Self(TimeZone::try_system().unwrap_or_else(|error| {
-            log::warn!("the system's time zone is unknown, local times are UTC: {error}");
-            TimeZone::UTC
-        }))
+        let searched = || {
+            TimeZone::try_system().unwrap_or_else(|error| {
+                log::warn!("the system's time zone is unknown, local times are UTC: {error}");
+                TimeZone::UTC
+            })
+        };
+        Self(usual().unwrap_or_else(searched))
     }
 
     /// The zone of this name in the system's zone database, for example `Europe/Warsaw`.
@@ -174,6 +182,35 @@ impl LocalZone {
             .map(Timestamp::from_nanos)
             .ok_or_else(|| LocalTimeError::OutOfRange { text: text.to_owned(), form })
     }
+}
+
+/// The system's zone where it is told as nearly everywhere: by `TZ` as a name such as `Europe/Warsaw`, or by `/etc/localtime`
+/// as a link into the zone database. One file is read; to find a zone by its name, the whole database is listed else, which
+/// takes longer than to answer a question.
+fn usual() -> Option<TimeZone> {
+    let (name, file) = match env::var_os("TZ") {
+        Some(zone) => {
+            let name = zone.into_string().ok().filter(|name| is_place(name))?;
+            let file = Path::new(ZONE_FOLDER).join(&name);
+            (name, file)
+        }
+        None => {
+            let file = PathBuf::from(LOCAL_ZONE);
+            let target = fs::read_link(&file).ok()?;
+            let (_, name) = target.to_str()?.rsplit_once("zoneinfo/")?;
+            (name.to_owned(), file)
+        }
+    };
+    TimeZone::tzif(&name, &fs::read(file).ok()?).ok()
+}
+
+/// Whether a `TZ` is the name of a zone, `Region/City`, and neither a rule nor a path.
+fn is_place(zone: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic())
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+    };
+    zone.contains('/') && zone.split('/').all(is_word)
 }
 
 /// The zone's name, for example `Europe/Warsaw`; one that comes from a rule or an unnamed file has none.

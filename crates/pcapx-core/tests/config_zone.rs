@@ -12,19 +12,23 @@ const NOON_UTC_SECS: i64 = 1_782_907_200;
 #[test]
 fn the_zone_of_the_environment_is_respected() {
     if std::env::var_os(ASKED).is_some() {
-        let noon = LocalZone::system().parse("2026-07-01 12:00:00", Edge::Begin).unwrap();
-        println!("noon={}", noon.as_secs());
+        let zone = LocalZone::system();
+        let noon = zone.parse("2026-07-01 12:00:00", Edge::Begin).unwrap();
+        println!("noon={} zone={zone}", noon.as_secs());
         return;
     }
-    for (zone, hours_ahead) in [
-        ("Europe/Warsaw", 2),
-        (":Europe/Warsaw", 2),
-        ("America/New_York", -4),
-        ("UTC", 0),
-        ("", 0),
-        ("CET-1CEST,M3.5.0,M10.5.0/3", 2),
-        ("<+05>-5", 5),
-        ("No/Such_Zone", 0),
+    for (zone, hours_ahead, name) in [
+        ("Europe/Warsaw", 2, "Europe/Warsaw"),
+        (":Europe/Warsaw", 2, "Europe/Warsaw"),
+        ("/usr/share/zoneinfo/Europe/Warsaw", 2, "Europe/Warsaw"),
+        ("America/New_York", -4, "America/New_York"),
+        ("America/Argentina/Buenos_Aires", -3, "America/Argentina/Buenos_Aires"),
+        ("Etc/GMT+5", -5, "Etc/GMT+5"),
+        ("UTC", 0, "UTC"),
+        ("", 0, "UTC"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", 2, "a zone without a name"),
+        ("<+05>-5", 5, "a zone without a name"),
+        ("No/Such_Zone", 0, "UTC"),
     ] {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "the_zone_of_the_environment_is_respected", "--nocapture"])
@@ -33,7 +37,7 @@ fn the_zone_of_the_environment_is_respected() {
             .output()
             .unwrap();
         let printed = String::from_utf8(child.stdout).unwrap();
-        let expected = format!("noon={}\n", NOON_UTC_SECS - hours_ahead * 3600);
+        let expected = format!("noon={} zone={name}\n", NOON_UTC_SECS - hours_ahead * 3600);
         assert!(child.status.success() && printed.contains(&expected), "TZ={zone:?}: {printed}");
     }
 }
