@@ -1,13 +1,13 @@
 //! Signals: the first one ends the extraction cleanly, the second one the process.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::{io, process, thread};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pcapx_timeline::CancelToken;
 use pcapx_timeline::extract::ExtractError;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::flag;
 
 use crate::exit::Code;
 use crate::failure::Failure;
@@ -17,35 +17,30 @@ use crate::failure::Failure;
 pub(crate) struct Interrupt {
     pub(crate) token: CancelToken,
     /// 0 as long as none came.
-    signal: Arc<AtomicU8>,
+    signal: Arc<AtomicUsize>,
 }
 
 impl Interrupt {
     /// Takes SIGINT and SIGTERM over from their default, which would leave an unfinished file behind.
     pub(crate) fn watch() -> io::Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let interrupt = Self { token: CancelToken::new(), signal: Arc::default() };
-        let watcher = interrupt.clone();
-        thread::Builder::new().name("pcapx-signals".into()).spawn(move || {
-            for signal in signals.forever() {
-                watcher.note(u8::try_from(signal).unwrap_or(u8::MAX));
-            }
-        })?;
-        Ok(interrupt)
-    }
-
-    fn note(&self, signal: u8) {
-        if self.signal.swap(signal, Ordering::SeqCst) != 0 {
-            process::exit(Code::Interrupted(signal).number().into());
+        let cancelled = interrupt.token.flag();
+        for number in [SIGINT, SIGTERM] {
+            let signal = u8::try_from(number).unwrap_or(u8::MAX);
+            let status = Code::Interrupted(signal).number().into();
+            // In this order: whether one came before is looked at before this one is noted.
+            flag::register_conditional_shutdown(number, status, Arc::clone(&cancelled))?;
+            flag::register_usize(number, Arc::clone(&interrupt.signal), signal.into())?;
+            flag::register(number, Arc::clone(&cancelled))?;
         }
-        self.token.cancel();
+        Ok(interrupt)
     }
 
     /// An error when a signal has come.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.signal.load(Ordering::SeqCst) {
             0 => Ok(()),
-            signal => Err(Failure::Interrupted(signal)),
+            signal => Err(Failure::Interrupted(u8::try_from(signal).unwrap_or(u8::MAX))),
         }
     }
 

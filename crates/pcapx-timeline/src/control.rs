@@ -27,6 +27,11 @@ impl CancelToken {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// What [`cancel`](Self::cancel) sets, for those who cannot call it: a signal handler.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
+    }
+
     /// Whether the query is to end.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed) || self.is_past_deadline()
