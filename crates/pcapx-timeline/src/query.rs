@@ -21,7 +21,8 @@ pub struct Query<'c> {
     pub(crate) window: Window,
     pub(crate) limits: Limits,
     pub(crate) snaplen: Option<u32>,
-    pub(crate) threads: usize,
+    /// `None` is one for each processor.
+    threads: Option<usize>,
     pub(crate) cancel: CancelToken,
     pub(crate) progress: Arc<Progress>,
     pub(crate) indexes: Option<IndexPlace>,
@@ -61,7 +62,7 @@ impl<'c> Query<'c> {
             window,
             limits: Limits::default(),
             snaplen: None,
-            threads: thread::available_parallelism().map_or(1, Into::into),
+            threads: None,
             cancel: CancelToken::new(),
             progress: Arc::default(),
             indexes: Some(IndexPlace::beside()),
@@ -91,8 +92,18 @@ impl<'c> Query<'c> {
     /// Reads this many segments at a time; the default is one for each processor.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+        self.threads = Some(threads.max(1));
         self
+    }
+
+    /// How many threads share so many pieces of work. Processors are counted only where that matters: it takes a dozen
+    /// system calls.
+    pub(crate) fn threads_for(&self, work: usize) -> usize {
+        if work <= 1 {
+            return work;
+        }
+        let threads = || thread::available_parallelism().map_or(1, Into::into);
+        self.threads.unwrap_or_else(threads).min(work)
     }
 
     /// Ends the query when `token` says so.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
@@ -36,7 +36,8 @@ pub struct Recording {
 
 impl Trace {
     /// Writes `dir/<epoch.usec>/<epoch.usec>.pcap`, a file for each `file_duration`, named by its first packet as n2disk
-    /// names them; `progress` is told the bytes written so far now and then.
+    /// names them and with the time of its last packet as that of writing; `progress` is told the bytes written so far now and
+    /// then.
     pub fn write_rolling(
         &self,
         dir: &Path,
@@ -52,7 +53,7 @@ impl Trace {
             let mut writer = match open.take() {
                 Some((current, writer)) if current == period => writer,
                 full => {
-                    finish(full)?;
+                    finish(full, recording.last)?;
                     progress(recording.bytes);
                     let name = format!("{}.{:06}", packet.time.as_secs(), packet.time.subsec_nanos() / 1000);
                     if recording.files.len().is_multiple_of(FILES_PER_FOLDER) {
@@ -77,14 +78,18 @@ impl Trace {
             }
             open = Some((period, writer));
         }
-        finish(open)?;
+        finish(open, recording.last)?;
         progress(recording.bytes);
         Ok(recording)
     }
 }
 
-fn finish(open: Option<(i64, PcapWriter<BufWriter<File>>)>) -> io::Result<()> {
-    open.map_or(Ok(()), |(_, writer)| writer.finish().map(drop))
+/// Completes a file whose last packet came at `last`.
+fn finish(open: Option<(i64, PcapWriter<BufWriter<File>>)>, last: Timestamp) -> io::Result<()> {
+    let Some((_, writer)) = open else { return Ok(()) };
+    let file = writer.finish()?.into_inner()?;
+    let since = Duration::from_nanos(u64::try_from(last.as_nanos()).unwrap_or(0));
+    file.set_modified(SystemTime::UNIX_EPOCH + since)
 }
 
 /// Links `files`, whose names are `<epoch.usec>.pcap`, into a timeline as n2disk does:

@@ -21,7 +21,7 @@ pub(super) struct Outcome {
     pub(super) wall: Duration,
     pub(super) cpu: Duration,
     pub(super) packets: u64,
-    /// Only of us: of the last turn, but the steps are medians and the peak is the highest.
+    /// Only of us: of the last turn, but the steps are medians and the peak is that of the first turn.
     pub(super) answer: Answer,
 }
 
@@ -37,40 +37,42 @@ pub(super) fn hold(
     };
     let out = out.expect("a folder for the answers");
     let count = turns();
-    let mut outcomes = vec![Vec::new(); contestants.len()];
+    let (mut outcomes, mut peaks) = (vec![Vec::new(); contestants.len()], vec![0; contestants.len()]);
     for turn in 0..=count {
         say(&format!("{name}: turn {turn} of {count}"));
-        for (contestant, outcomes) in contestants.iter().zip(&mut outcomes) {
+        for (number, contestant) in contestants.iter().enumerate() {
             before(contestant);
-            let outcome = contestant.run(out.path());
-            if turn > 0 {
-                outcomes.push(outcome);
+            let outcome = contestant.run(out.path(), turn == 0);
+            if turn == 0 {
+                peaks[number] = outcome.answer.peak_kib;
+            } else {
+                outcomes[number].push(outcome);
             }
         }
     }
     say("");
-    outcomes.iter().map(|turns| Outcome::of(turns)).collect()
+    outcomes.iter().zip(peaks).map(|(turns, peak)| Outcome::of(turns, peak)).collect()
 }
 
 impl Outcome {
-    fn of(turns: &[Self]) -> Self {
+    fn of(turns: &[Self], peak_kib: u64) -> Self {
         let mut whole = turns.last().copied().unwrap_or_default();
         whole.wall = median(turns.iter().map(|turn| turn.wall));
         whole.cpu = median(turns.iter().map(|turn| turn.cpu));
         whole.answer.cpu = median(turns.iter().map(|turn| turn.answer.cpu));
         whole.answer.steps =
             std::array::from_fn(|step| median(turns.iter().map(|turn| turn.answer.steps[step])));
-        whole.answer.peak_kib = turns.iter().map(|turn| turn.answer.peak_kib).max().unwrap_or_default();
+        whole.answer.peak_kib = peak_kib;
         whole
     }
 }
 
 impl Contestant<'_> {
-    fn run(&self, out: &Path) -> Outcome {
+    fn run(&self, out: &Path, tells_peak: bool) -> Outcome {
         let file = out.join("answer.pcap");
         let outcome = match self {
             Self::Ours(asked) => {
-                let (Cost { wall, cpu }, text) = Cost::of(&mut asked.command(&file));
+                let (Cost { wall, cpu }, text) = Cost::of(&mut asked.command(&file, tells_peak));
                 let answer = Answer::read(&text);
                 Outcome { wall, cpu, packets: answer.packets, answer }
             }

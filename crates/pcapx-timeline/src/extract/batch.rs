@@ -72,8 +72,12 @@ impl BatchBuilder {
         if self.entries.is_empty() {
             return None;
         }
-        let mut entries = mem::replace(&mut self.entries, Vec::with_capacity(64));
-        let mut bytes = mem::replace(&mut self.bytes, Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4));
+        let mut entries = mem::take(&mut self.entries);
+        let mut bytes = mem::take(&mut self.bytes);
+        if !is_last {
+            self.entries.reserve(64);
+            self.bytes.reserve(BATCH_BYTES + BATCH_BYTES / 4);
+        }
         if !self.is_sorted {
             // Stable: what was recorded first stays first.
             entries.sort_by_key(|e| e.time);

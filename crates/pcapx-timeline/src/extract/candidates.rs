@@ -70,7 +70,7 @@ pub(super) fn find<'c>(query: &Query<'c>, matcher: Option<&Matcher>) -> Result<C
             }
         }
     };
-    let threads = query.threads.min(segments.len().div_ceil(SEGMENTS_AT_ONCE));
+    let threads = query.threads_for(segments.len().div_ceil(SEGMENTS_AT_ONCE));
     let mut all = Candidates { warnings: query.catalog.warnings().to_vec(), ..Candidates::default() };
     thread::scope(|scope| {
         let helpers = (1..threads)
@@ -106,6 +106,14 @@ impl Candidate<'_> {
     /// What has to be read of it; all where `None`.
     pub(super) fn ranges(&self) -> Option<&[Wanted]> {
         self.piece.as_ref().map(Piece::ranges)
+    }
+
+    /// Whether it is a piece that is not larger than pieces are, of a file for which the plan holds: what comes of it can be
+    /// kept in memory.
+    pub(super) fn is_small(&self) -> bool {
+        self.piece.as_ref().is_some_and(|piece| {
+            piece.bytes() <= 2 * PIECE_BYTES && matches!(piece.open(self.segment), Ok((_, true)))
+        })
     }
 
     /// Whether it is the first piece of its segment, or the only one.

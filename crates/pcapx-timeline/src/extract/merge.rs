@@ -2,10 +2,13 @@
 //!
 //! Workers scan the candidates in order, a little ahead of the merge. The merge *opens* a candidate when its packets
 //! can be next, waits for its first batch, and writes from the earliest batch as far as no other can be earlier. A
-//! candidate that is needed before a worker has come to it gets a thread of its own: the merge never waits for a scan
-//! that has not begun, and so cannot wait for ever.
+//! candidate that is needed before a worker has come to it is scanned by the merge itself if it is a small piece, or gets a
+//! thread of its own: the merge never waits for a scan that has not begun, and so cannot wait for ever. An answer of which
+//! little has to be read needs no thread at all.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -42,12 +45,15 @@ pub(super) fn run(
         sync_channel(if candidate.ranges().is_some() { PIECE_BATCHES } else { QUEUE_BATCHES })
     };
     let (senders, receivers) = candidates.iter().map(queue).unzip();
-    let schedule = Schedule::new(senders);
+    // The merge is a worker, too, where there is no more than one candidate for each.
+    let threads = query.threads_for(candidates.len());
+    let own = usize::from(threads > 0 && threads == candidates.len());
+    let schedule = Schedule::new(senders, own);
     let output = thread::scope(|scope| {
         // Whichever way the merge ends, the workers are told: `receivers` are gone by then, so none is left waiting.
         let _ending = EndOnDrop(&schedule);
         let crew = Crew { scope, shared: &shared, candidates, schedule: &schedule };
-        crew.hire(query.threads.min(candidates.len()))?;
+        crew.hire(threads - own)?;
         Merge { crew, receivers, opened: 0, open: Vec::new(), output, account }.run()
     })?;
     account.extraction.steps.search = begun.elapsed();
@@ -63,7 +69,7 @@ struct Schedule {
 struct State {
     /// The sending end of each candidate that no thread has taken.
     senders: Vec<Option<SyncSender<Message>>>,
-    /// All candidates before this one are taken.
+    /// All candidates before this one are taken, or left to the merge.
     next: usize,
     /// Candidates from this one on are not to be begun yet.
     horizon: usize,
@@ -71,10 +77,11 @@ struct State {
 }
 
 impl Schedule {
-    fn new(senders: Vec<SyncSender<Message>>) -> Self {
+    /// Workers begin with the candidate `next`.
+    fn new(senders: Vec<SyncSender<Message>>, next: usize) -> Self {
         let senders = senders.into_iter().map(Some).collect();
         Self {
-            state: Mutex::new(State { senders, next: 0, horizon: LOOKAHEAD, ended: false }),
+            state: Mutex::new(State { senders, next, horizon: LOOKAHEAD, ended: false }),
             changed: Condvar::new(),
         }
     }
@@ -145,7 +152,7 @@ impl Crew<'_, '_> {
                     {
                         read_ahead::ask_for_head(later);
                     }
-                    scan::run(shared, &candidates[number], &sender);
+                    scan::run(shared, &candidates[number], &|message| sender.send(message).is_ok());
                 }
             };
             self.spawn(work)?;
@@ -153,11 +160,20 @@ impl Crew<'_, '_> {
         Ok(())
     }
 
-    /// Makes sure that a candidate is being scanned.
-    fn need(&self, number: usize) -> Result<(), ExtractError> {
-        let Some(sender) = self.schedule.take(number) else { return Ok(()) };
-        let (shared, candidates) = (self.shared, self.candidates);
-        self.spawn(move || scan::run(shared, &candidates[number], &sender))
+    /// Makes sure that a candidate is being scanned, or has been: then these are its messages.
+    fn need(&self, number: usize) -> Result<Option<VecDeque<Message>>, ExtractError> {
+        let Some(sender) = self.schedule.take(number) else { return Ok(None) };
+        let (shared, candidate) = (self.shared, &self.candidates[number]);
+        if candidate.is_small() {
+            let messages = RefCell::default();
+            scan::run(shared, candidate, &|message| {
+                VecDeque::push_back(&mut messages.borrow_mut(), message);
+                true
+            });
+            return Ok(Some(messages.into_inner()));
+        }
+        self.spawn(move || scan::run(shared, candidate, &|message| sender.send(message).is_ok()))?;
+        Ok(None)
     }
 }
 
@@ -174,10 +190,28 @@ impl<'scope> Crew<'scope, '_> {
 /// What the order of packets is decided by: time, then the candidate's rank.
 type Key = (Timestamp, (u32, u32));
 
+/// Where the messages of a scan come from.
+enum Inbox {
+    /// From another thread.
+    Queue(Receiver<Message>),
+    /// All are there.
+    Held(VecDeque<Message>),
+}
+
+impl Inbox {
+    /// The next message, waited for. `None` when the scan has ended without a last word: it has panicked.
+    fn next(&mut self) -> Option<Message> {
+        match self {
+            Self::Queue(receiver) => receiver.recv().ok(),
+            Self::Held(messages) => messages.pop_front(),
+        }
+    }
+}
+
 /// A candidate whose packets are being merged.
 struct Open {
     rank: (u32, u32),
-    receiver: Receiver<Message>,
+    inbox: Inbox,
     batch: Batch,
     /// The batch's first entry that is not written yet.
     position: usize,
@@ -227,7 +261,7 @@ impl Merge<'_, '_, '_> {
             first.position = until;
             if first.position < first.batch.entries.len() {
                 self.insert(first);
-            } else if let Some(batch) = self.receive(&first.receiver)? {
+            } else if let Some(batch) = self.receive(&mut first.inbox)? {
                 self.insert(Open { batch, position: 0, ..first });
             }
         }
@@ -242,10 +276,10 @@ impl Merge<'_, '_, '_> {
             let Some(receiver) = self.receivers.pop() else { break };
             let number = self.opened;
             self.opened += 1;
-            self.crew.need(number)?;
-            if let Some(batch) = self.receive(&receiver)? {
+            let mut inbox = self.crew.need(number)?.map_or(Inbox::Queue(receiver), Inbox::Held);
+            if let Some(batch) = self.receive(&mut inbox)? {
                 let rank = self.crew.candidates[number].rank;
-                self.insert(Open { rank, receiver, batch, position: 0 });
+                self.insert(Open { rank, inbox, batch, position: 0 });
             }
         }
         Ok(())
@@ -263,16 +297,16 @@ impl Merge<'_, '_, '_> {
     }
 
     /// The next batch of a candidate; `None` when it has no more, its counts then being added.
-    fn receive(&mut self, receiver: &Receiver<Message>) -> Result<Option<Batch>, ExtractError> {
-        match receiver.recv() {
-            Ok(Message::Batch(batch)) => Ok(Some(batch)),
-            Ok(Message::Done(done)) => {
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<Option<Batch>, ExtractError> {
+        match inbox.next() {
+            Some(Message::Batch(batch)) => Ok(Some(batch)),
+            Some(Message::Done(done)) => {
                 self.add(done);
                 Ok(None)
             }
-            Ok(Message::Failed(e)) => Err(e),
-            // The scan ended without a word: it has panicked, which the scope passes on when all threads are joined.
-            Err(_) => Ok(None),
+            Some(Message::Failed(e)) => Err(e),
+            // The scope passes the panic on when all threads are joined.
+            None => Ok(None),
         }
     }
 

@@ -62,6 +62,12 @@ impl Piece {
         &self.planned.plan.ranges[self.ranges.clone()]
     }
 
+    /// Bytes that are going to be read of it.
+    pub(super) fn bytes(&self) -> u64 {
+        let len = |wanted: &Wanted| wanted.range.end.saturating_sub(wanted.range.start);
+        self.ranges().iter().map(len).fold(0, u64::saturating_add)
+    }
+
     pub(super) fn is_last(&self) -> bool {
         self.ranges.end == self.planned.plan.ranges.len()
     }

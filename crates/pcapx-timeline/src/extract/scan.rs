@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use super::batch::{Batch, BatchBuilder};
@@ -51,8 +50,11 @@ pub(super) struct Shared<'q> {
     pub(super) is_cold: AtomicBool,
 }
 
+/// Takes what a scan says, and answers whether somebody listens still.
+pub(super) type Ear<'e> = dyn Fn(Message) -> bool + 'e;
+
 /// Reads `candidate` to its end. When the merge has stopped listening, the scan stops as well.
-pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSender<Message>) {
+pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &Ear<'_>) {
     let mut scan = Scan {
         shared,
         candidate,
@@ -75,7 +77,7 @@ pub(super) fn run(shared: &Shared<'_>, candidate: &Candidate<'_>, merge: &SyncSe
         Err(Stop::Because(e)) => Message::Failed(e),
     };
     // The merge may have ended by a limit in the meantime.
-    let _ = merge.send(last);
+    let _ = merge(last);
 }
 
 /// How a segment ended, when it was read so far, or why it could not be.
@@ -90,7 +92,7 @@ enum Stop {
 struct Scan<'s> {
     shared: &'s Shared<'s>,
     candidate: &'s Candidate<'s>,
-    merge: &'s SyncSender<Message>,
+    merge: &'s Ear<'s>,
     batch: BatchBuilder,
     /// The kind of the packets in `batch`.
     kind: Option<Kind>,
@@ -271,6 +273,6 @@ impl Scan<'_> {
 
     fn send(&self, batch: Batch) -> Result<(), Stop> {
         Progress::add(&self.shared.query.progress.packets_matched, batch.entries.len() as u64);
-        self.merge.send(Message::Batch(batch)).map_err(|_| Stop::Unheard)
+        if (self.merge)(Message::Batch(batch)) { Ok(()) } else { Err(Stop::Unheard) }
     }
 }
