@@ -32,6 +32,7 @@
 pub mod catalog;
 pub mod control;
 pub mod coverage;
+pub mod digest;
 pub mod extract;
 pub mod index;
 pub mod link;

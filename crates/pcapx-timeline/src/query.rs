@@ -1,5 +1,6 @@
 //! A query: which packets, how many at most, and where to.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -33,6 +34,8 @@ pub struct Query<'c> {
     pub(crate) previous: Option<PathBuf>,
     pub(crate) format: Format,
     pub(crate) notes: Option<NotesOf>,
+    pub(crate) client: Vec<IpAddr>,
+    pub(crate) is_digested: bool,
 }
 
 /// The format of an answer.
@@ -72,6 +75,8 @@ impl<'c> Query<'c> {
             previous: None,
             format: Format::Auto,
             notes: None,
+            client: Vec::new(),
+            is_digested: false,
         }
     }
 
@@ -156,6 +161,20 @@ impl<'c> Query<'c> {
     #[must_use]
     pub fn notes(mut self, notes: impl Fn(&Coverage) -> Notes + Send + Sync + 'static) -> Self {
         self.notes = Some(NotesOf::new(notes));
+        self
+    }
+
+    /// Who asks has these addresses: what they have sent and what was sent to them is [counted](Extraction::directions).
+    #[must_use]
+    pub fn client(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.client = addresses.into_iter().collect();
+        self
+    }
+
+    /// Makes the [digest](Extraction::digest) of the answer on the way.
+    #[must_use]
+    pub fn digest(mut self, is_digested: bool) -> Self {
+        self.is_digested = is_digested;
         self
     }
 

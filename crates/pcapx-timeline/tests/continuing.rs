@@ -3,6 +3,7 @@
 #![allow(clippy::cast_sign_loss, reason = "the numbers of these tests are small")]
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use pcapx_core::filter::{Expr, parse};
@@ -31,6 +32,10 @@ fn packet(millis: i64, port: u16) -> Packet {
     Packet::new(at(millis), Ethernet::new().carry(&ip))
 }
 
+fn client() -> [IpAddr; 1] {
+    [[10, 0, 0, 1].into()]
+}
+
 /// Two folders: a timeline, and one for answers.
 struct Site {
     timeline: TempDir,
@@ -48,7 +53,7 @@ impl Site {
 
     fn ask(&self, name: &str, window: Window, how: impl FnOnce(Query<'_>) -> Query<'_>) -> Extraction {
         let catalog = Catalog::open(&[self.timeline.path()]).unwrap();
-        let query = how(catalog.query(Some(filter()), window)).hash(true);
+        let query = how(catalog.query(Some(filter()), window)).hash(true).client(client()).digest(true);
         let answer = query.write_to(&self.out.path().join(name)).unwrap();
         let left: Vec<_> = names(self.out.path()).into_iter().filter(|name| name.starts_with('.')).collect();
         assert!(left.is_empty(), "{left:?}");
@@ -191,6 +196,7 @@ fn interfaces_are_numbered_as_their_packets_come_however_those_were_found() {
     let whole = site.ask("whole.pcap", window(0, 2000), |query| query);
     assert_eq!((whole.counts.packets_matched, second.counts.packets_taken_over), (2000, 1000));
     assert!(bytes(&second) == bytes(&whole), "numbers or places of interfaces differ");
+    assert_eq!((second.directions, &second.digest), (whole.directions, &whole.digest));
     let mut reader = SegmentReader::open(&whole.output.unwrap()).unwrap();
     let mut seen = Vec::new();
     while let Some(packet) = reader.next_packet().unwrap() {
@@ -284,5 +290,8 @@ proptest! {
         prop_assert_eq!(third.output.as_deref().map(packets), whole.output.as_deref().map(packets));
         prop_assert_eq!(bytes(&third), bytes(&whole));
         prop_assert_eq!(third.sha256, whole.sha256);
+        prop_assert_eq!(third.directions, whole.directions);
+        prop_assert_eq!(&third.digest, &whole.digest);
+        prop_assert_eq!(third.digest.map(|digest| digest.total.packets), Some(third.counts.packets_matched));
     }
 }

@@ -45,6 +45,7 @@ fn main() -> io::Result<()> {
     write("index", indexes(&segments)?)?;
     write("answers", segments.clone())?;
     write("segment", segments)?;
+    write("lines", packets.iter().cloned().chain(spoken()).collect())?;
     write("packet_keys", packets)?;
     write("filter", filters())
 }
@@ -165,6 +166,32 @@ fn packets() -> Vec<Vec<u8>> {
     inputs.push(packet(1, &Ethernet::new().carry(&Ipv6::new(zoo::V6[0], zoo::V6[1]).carry(&jumbled))));
     inputs.push(packet(1, &Ethernet::new().carry(&Network::new(0x88cc, vec![2; 40]))));
     inputs
+}
+
+/// Packets whose payloads are read: names, requests, what they are made of.
+fn spoken() -> Vec<Vec<u8>> {
+    let ends = Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]);
+    let dns = |flags: u16| {
+        let words = [4711, flags, 1, 2, 0, 1].map(u16::to_be_bytes).concat();
+        [&words[..], b"\x03www\x07example\x03com\0\0\x01\0\x01"].concat()
+    };
+    let extensions = b"\0\x2b\0\x03\x02\x03\x04\0\0\0\x10\0\x0e\0\0\x0bexample.com";
+    let mut hello = vec![3, 3];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0x13, 1, 1, 0, 0, extensions.len() as u8]);
+    hello.extend_from_slice(extensions);
+    let hello = [&[22, 3, 1, 0, hello.len() as u8 + 4, 1, 0, 0, hello.len() as u8], &hello[..]].concat();
+    let behind_length = |message: &[u8]| [&[0, message.len() as u8], message].concat();
+    let tcp = [
+        (443, hello),
+        (80, b"GET /a?b=c HTTP/1.1\r\nHost: example.com\r\n\r\n".to_vec()),
+        (8080, b"HTTP/1.0 404 Not \x1b[31mFound\r\n".to_vec()),
+        (53, behind_length(&dns(0x0100))),
+    ];
+    let tcp = tcp.iter().map(|(port, payload)| ends.carry(&Tcp::new(40_000, *port).payload(payload)));
+    let udp =
+        [0x0100, 0x8180, 0x8103, 0x810b].map(|flags| ends.carry(&Udp::new(53, 5353).payload(&dns(flags))));
+    tcp.chain(udp).map(|network| packet(1, &Ethernet::new().carry(&network))).collect()
 }
 
 /// The first packets of a capture file; none of a file that is no capture.

@@ -12,6 +12,7 @@
 pub mod answers;
 pub mod filter;
 pub mod index;
+pub mod lines;
 pub mod packet_keys;
 pub mod segment;
 pub mod stretch;

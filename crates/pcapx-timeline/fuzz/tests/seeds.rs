@@ -26,6 +26,11 @@ fn packet_keys() {
 }
 
 #[test]
+fn lines() {
+    check_all("lines", pcapx_fuzz::lines::check);
+}
+
+#[test]
 fn filter() {
     check_all("filter", pcapx_fuzz::filter::check);
 }

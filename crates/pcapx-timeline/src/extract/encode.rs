@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::blocks::{OPTION_MOST_BYTES, block, front};
+use super::numbering::NUMBER_AT;
 use crate::link::LinkType;
 use crate::segment::{
     Interface, MAGIC_MICROS, MAGIC_NANOS, PCAP_HEADER_BYTES, PCAP_RECORD_HEADER_BYTES, Packet, Resolution,
@@ -45,6 +46,8 @@ pub(super) struct Interfaces {
     name: Option<String>,
 }
 
+/// Where an enhanced packet block has its packet.
+const PACKET_AT: usize = 28;
 /// Snaplen of a file whose segments name no limit: libpcap's greatest.
 pub(super) const SNAPLEN_DEFAULT: u32 = 262_144;
 
@@ -120,6 +123,29 @@ impl Encoding {
                 });
             }
         }
+    }
+}
+
+/// A record of the output, read again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'b> {
+    pub(super) link_type: LinkType,
+    pub(super) orig_len: u32,
+    pub(super) data: &'b [u8],
+}
+
+impl<'b> Written<'b> {
+    /// Of a pcap file, whose packets are of one `kind`, or of a pcapng file with these `interfaces`.
+    #[inline]
+    pub(super) fn of(bytes: &'b [u8], kind: Option<Kind>, interfaces: &[Interface]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        if let Some(kind) = kind {
+            let data = bytes.get(PCAP_RECORD_HEADER_BYTES..)?;
+            return Some(Self { link_type: kind.link_type, orig_len: word(12)?, data });
+        }
+        let data = bytes.get(PACKET_AT..)?.get(..word(20)? as usize)?;
+        let interface = interfaces.get(word(NUMBER_AT)? as usize)?;
+        Some(Self { link_type: interface.link_type, orig_len: word(24)?, data })
     }
 }
 

@@ -45,6 +45,7 @@ use std::time::{Duration, Instant};
 
 use crate::catalog::Segment;
 use crate::coverage::{Coverage, EmptyReason, Seen};
+use crate::digest::Watcher;
 use crate::matcher::Matcher;
 use crate::query::{Format, Query};
 use crate::segment::PCAP_HEADER_BYTES;
@@ -58,6 +59,8 @@ pub use notes::Notes;
 pub(crate) use notes::NotesOf;
 use output::Output;
 pub use parts::{Part, PartedExtraction};
+use pcapx_core::digest::Digest;
+use pcapx_core::manifest::Directions;
 use previous::Previous;
 
 /// Matched bytes that a scan hands on at once.
@@ -87,6 +90,10 @@ pub struct Extraction {
     pub coverage: Coverage,
     /// SHA-256 of the output file, where [asked for](Query::hash) and there is a file.
     pub sha256: Option<[u8; 32]>,
+    /// What went from and to the client, where there is [one](Query::client).
+    pub directions: Option<Directions>,
+    /// The digest of the packets, where [asked for](Query::digest).
+    pub digest: Option<Digest>,
     /// How long each step took.
     pub steps: Steps,
 }
@@ -182,6 +189,14 @@ struct Account {
     seen: Vec<Seen>,
 }
 
+impl Query<'_> {
+    /// Counts what becomes of the answer, if that is asked for.
+    fn watcher(&self) -> Option<Watcher> {
+        let watcher = Watcher::new(self.client.clone(), self.is_digested);
+        (!watcher.is_idle()).then_some(watcher)
+    }
+}
+
 pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractError> {
     let Some(previous) = &query.previous else { return Search::new(query)?.write_to(path) };
     let is_changed = |previous: &Previous| query.format == Format::Pcapng && !previous.is_pcapng();
@@ -190,11 +205,14 @@ pub(crate) fn run(query: &Query<'_>, path: &Path) -> Result<Extraction, ExtractE
     };
     let search = Search::new(query)?;
     let head = if previous.is_pcapng() { search.section() } else { Head::Pcap };
-    let Some(previous) = previous.keep(query, head.len())? else { return run(&query.anew(), path) };
+    let mut watcher = query.watcher();
+    let Some(previous) = previous.keep(query, head.len(), watcher.as_mut())? else {
+        return run(&query.anew(), path);
+    };
     if previous.packets == 0 {
         return search.write_to(path);
     }
-    match search.attempt(path, head, Some(&previous)) {
+    match search.attempt(path, head, watcher, Some(&previous)) {
         Err(ExtractError::KindsDiffer) => {
             query.progress.rewind();
             run(&query.anew(), path)
@@ -239,12 +257,12 @@ impl<'q> Search<'q> {
         // Who names a pcapng file gets one; otherwise pcap is tried first.
         let is_named = path.extension().is_some_and(|extension| extension == "pcapng");
         if !is_named && self.query.format == Format::Auto {
-            match self.attempt(path, Head::Pcap, None) {
+            match self.attempt(path, Head::Pcap, self.query.watcher(), None) {
                 Err(ExtractError::KindsDiffer) => self.query.progress.rewind(),
                 other => return other,
             }
         }
-        self.attempt(path, self.section(), None)
+        self.attempt(path, self.section(), self.query.watcher(), None)
     }
 
     /// The section header, as far as it can be told before the search.
@@ -262,6 +280,7 @@ impl<'q> Search<'q> {
         &self,
         path: &Path,
         head: Head,
+        watcher: Option<Watcher>,
         previous: Option<&Previous>,
     ) -> Result<Extraction, ExtractError> {
         let Self { query, matcher, candidates, planned } = self;
@@ -275,7 +294,7 @@ impl<'q> Search<'q> {
             Head::Pcap => (None, Encoding::pcap()),
             Head::Section(section, interface) => (Some(section), Encoding::pcapng(interface)),
         };
-        let mut output = Output::begin(path, section, query)?;
+        let mut output = Output::begin(path, section, watcher, query)?;
         if let Some(previous) = previous {
             output.take_over(previous, &query.cancel)?;
             extraction.counts.packets_taken_over = previous.packets;
@@ -283,11 +302,14 @@ impl<'q> Search<'q> {
         // What is full takes nothing more.
         let list = if output.limit_hit().is_none() { &candidates.list[..] } else { &[] };
         let mut account = Account { extraction, seen: Vec::new() };
-        let output = merge::run(query, list, matcher.as_ref(), &encoding, output, &mut account)?;
+        let mut output = merge::run(query, list, matcher.as_ref(), &encoding, output, &mut account)?;
         let Account { mut extraction, seen } = account;
         extraction.counts.packets_matched = output.packets();
         extraction.limit_hit = output.limit_hit();
         extraction.coverage = candidates.coverage.finish(query, &seen, &extraction.warnings);
+        if let Some(watcher) = output.take_watcher() {
+            (extraction.directions, extraction.digest) = watcher.finish();
+        }
         let begun = Instant::now();
         if let Some(file) = output.publish(query.notes.as_ref(), &extraction.coverage, &query.cancel)? {
             extraction.counts.bytes_written = file.bytes;

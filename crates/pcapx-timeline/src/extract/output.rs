@@ -9,13 +9,14 @@ use tempfile::NamedTempFile;
 use super::batch::Batch;
 use super::blocks::STATISTICS_MOST_BYTES;
 use super::checksum::Checksum;
-use super::encode::{Encoding, Kind, pcap_header};
+use super::encode::{Encoding, Kind, Written, pcap_header};
 use super::hidden::{failed, hidden_beside, pcapng_name};
 use super::numbering::{NUMBER_AT, Numbering};
 use super::previous::{Form, Previous};
 use super::write_behind::WriteBehind;
 use super::{ExtractError, LimitHit};
 use crate::control::CancelToken;
+use crate::digest::Watcher;
 use crate::query::{Limits, Query};
 use crate::segment::Interface;
 use pcapx_core::time::Timestamp;
@@ -48,6 +49,7 @@ pub(super) struct Output {
     limit_hit: Option<LimitHit>,
     pub(super) behind: WriteBehind,
     pub(super) checksum: Option<Checksum>,
+    watcher: Option<Watcher>,
 }
 
 impl Output {
@@ -55,6 +57,7 @@ impl Output {
     pub(super) fn begin(
         path: &Path,
         section: Option<Vec<u8>>,
+        watcher: Option<Watcher>,
         query: &Query<'_>,
     ) -> Result<Self, ExtractError> {
         let path = if section.is_some() { pcapng_name(path) } else { path.to_owned() };
@@ -77,6 +80,7 @@ impl Output {
             limit_hit: None,
             behind: WriteBehind::default(),
             checksum: query.is_hashed.then(Checksum::default),
+            watcher,
         })
     }
 
@@ -172,8 +176,25 @@ impl Output {
         }
         self.latest = last.time;
         self.packets += entries.len() as u64;
+        self.watch(batch, entries);
         self.write(&batch.bytes[first.start as usize..(last.start + last.len) as usize])?;
         Ok(self.limit_hit.is_none())
+    }
+
+    /// Tells the watcher of entries that are going to be written.
+    fn watch(&mut self, batch: &Batch, entries: Range<usize>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let (kind, interfaces) = (self.kind.map(|(kind, _)| kind), self.numbering.interfaces());
+        for entry in &batch.entries[entries] {
+            let bytes = &batch.bytes[entry.start as usize..(entry.start + entry.len) as usize];
+            let Some(record) = Written::of(bytes, kind, interfaces) else { continue };
+            watcher.add(entry.time, record.link_type, record.orig_len, record.data);
+        }
+    }
+
+    /// What was counted on the way.
+    pub(super) fn take_watcher(&mut self) -> Option<Watcher> {
+        self.watcher.take()
     }
 
     /// The entries that still fit.

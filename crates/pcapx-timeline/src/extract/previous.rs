@@ -20,6 +20,7 @@ use super::encode::{Kind, pcap_header};
 use super::hidden::failed;
 use super::{CHECK_EVERY_PACKETS, ExtractError, LimitHit};
 use crate::control::CancelToken;
+use crate::digest::Watcher;
 use crate::query::{Limits, Query};
 use crate::segment::{BYTE_ORDER_MAGIC, Ending, Interface, PCAP_HEADER_BYTES, SegmentReader};
 use pcapx_core::time::Timestamp;
@@ -61,8 +62,13 @@ impl Previous {
     }
 
     /// Finds the packets that stay: those before what `query` searches, as far as limits allow in a file whose head has
-    /// `head` bytes. `None` where the file is damaged, out of order, or more than one section of pcapng.
-    pub(super) fn keep(mut self, query: &Query<'_>, head: u64) -> Result<Option<Self>, ExtractError> {
+    /// `head` bytes, and tells `watcher` of them. `None` where the file is damaged, out of order, or more than one section of pcapng.
+    pub(super) fn keep(
+        mut self,
+        query: &Query<'_>,
+        head: u64,
+        mut watcher: Option<&mut Watcher>,
+    ) -> Result<Option<Self>, ExtractError> {
         let Ok(mut reader) = self.file.try_clone().map_err(Into::into).and_then(SegmentReader::new) else {
             return Ok(None);
         };
@@ -87,6 +93,9 @@ impl Previous {
             self.limit_hit = self.limit(query.limits, len);
             if self.limit_hit.is_some() {
                 break;
+            }
+            if let (Some(watcher), Some(packet)) = (&mut watcher, reader.current_packet()) {
+                watcher.add(packet.time, packet.link_type, packet.orig_len, packet.data);
             }
             self.latest = time;
             self.packets += 1;

@@ -11,6 +11,8 @@ mod extension {
     pub(super) const DESTINATION: u8 = 60;
 }
 
+/// The fixed header of IPv6 (RFC 8200).
+pub(super) const V6_HEADER_BYTES: usize = 40;
 /// RFC 8200 wants each header once, destination options twice; more than this is not walked.
 const MAX_EXTENSIONS: usize = 8;
 
@@ -55,7 +57,7 @@ pub(super) fn v6(keys: &mut PacketKeys, data: &[u8], at: usize) {
         (_, None) => Reach::Source,
         _ => Reach::Addresses,
     };
-    let Some((protocol, is_later, at)) = walk(next, data, at + 40) else { return };
+    let Some((protocol, is_later, at)) = walk(next, data, at + V6_HEADER_BYTES) else { return };
     keys.protocol = Some(protocol);
     if !is_later {
         keys.ports = ports(protocol, data, at);
@@ -65,7 +67,7 @@ pub(super) fn v6(keys: &mut PacketKeys, data: &[u8], at: usize) {
 /// Walks extension headers from `at`: the protocol behind them, whether it is in a later fragment, and its place.
 /// `None` where the captured bytes end before the protocol is known.
 #[inline]
-fn walk(mut next: u8, data: &[u8], mut at: usize) -> Option<(u8, bool, usize)> {
+pub(super) fn walk(mut next: u8, data: &[u8], mut at: usize) -> Option<(u8, bool, usize)> {
     for _ in 0..MAX_EXTENSIONS {
         match next {
             extension::HOP_BY_HOP | extension::ROUTING | extension::DESTINATION => {

@@ -16,7 +16,10 @@
 //! tcpdump.
 
 mod ip;
+mod layers;
 mod link;
+
+pub(crate) use layers::Layers;
 
 use crate::link::LinkType;
 
@@ -105,14 +108,29 @@ impl PacketKeys {
     /// Takes apart a packet of link type `link`, of which `data` was kept.
     #[inline]
     pub fn of(link: LinkType, data: &[u8]) -> Self {
-        let mut keys = Self::default();
-        link::dissect(&mut keys, link, data);
-        keys
+        Walk::through(link, data).keys
     }
 
     /// VLAN identifiers, outermost first.
     pub fn vlans(&self) -> &[u16] {
         &self.vlans[..usize::from(self.vlan_count).min(MAX_VLANS)]
+    }
+}
+
+/// Keys in the making.
+#[derive(Debug, Default)]
+struct Walk {
+    keys: PacketKeys,
+    /// Where the network header begins, if there is one.
+    network_at: usize,
+}
+
+impl Walk {
+    #[inline]
+    fn through(link: LinkType, data: &[u8]) -> Self {
+        let mut walk = Self::default();
+        link::dissect(&mut walk, link, data);
+        walk
     }
 }
 
