@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pcapx_core::config::{Config, Loaded, Service};
+use pcapx_http::audit::Audit;
 use pcapx_http::{Front, Inherited, Limits, Reloads, Server, Stop};
 
 use crate::check::Finding;
@@ -87,6 +88,8 @@ fn run(
     let drained = runtime.block_on(async {
         let (config, stop) = (&loaded.config, Stop::on_signals()?);
         let front = Arc::new(Front::new(Service::Fileserver, config, service::REALM)?);
+        let audit = Audit::of(Service::Fileserver, config)?;
+        front.set_audit(audit.clone());
         front.set_checks(vec![check::readable(&config.output_dir)]);
         let reloads = Reloads::new(Service::Fileserver, explicit, loaded, Arc::clone(&front))?;
         let server = Server::bind(inherited?, config.address(Service::Fileserver), Limits::default())?;
@@ -95,7 +98,9 @@ fn run(
         tokio::spawn(reloads.run(|_| {}));
         let files = Arc::new(FileService::new(config, Arc::clone(&front)));
         files.warm_up();
-        Ok::<_, Box<dyn std::error::Error>>(server.run(front, files, &stop, config.drain_timeout).await)
+        let drained = server.run(front, files, &stop, config.drain_timeout).await;
+        audit.close();
+        Ok::<_, Box<dyn std::error::Error>>(drained)
     })?;
     // Reads of a dead disk must not keep the process.
     runtime.shutdown_background();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use hyper::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, StatusCode};
 use pcapx_core::config::Config;
+use pcapx_http::audit::Act;
 use pcapx_http::{Context, Denied, Front, Handler, Identity, Reply, Request, reply};
 use tokio::task::spawn_blocking;
 
@@ -58,6 +59,7 @@ impl FileService {
             Ok(identity) => identity,
             Err(denied) => {
                 context.note("denied", &denied);
+                denied.audit(context);
                 return denied.reply();
             }
         };
@@ -75,7 +77,16 @@ impl FileService {
             (Some(Requested::Below { path, as_directory }), _) => {
                 let (head, _) = request.into_parts();
                 let question = Question { path, as_directory, method: head.method, headers: head.headers };
-                self.answer(question, context).await
+                let download = (question.method == Method::GET && self.front.audit().is_on())
+                    .then(|| question.path.to_string_lossy().into_owned());
+                let answered = self.answer(question, context).await;
+                if let (Ok(reply), Some(evidence)) = (&answered, download)
+                    && reply.status().is_success()
+                {
+                    let act = Act::new("download").with("user", identity.to_string());
+                    context.audit(act.with("evidence", evidence));
+                }
+                answered
             }
         };
         answered.unwrap_or_else(|error| {
@@ -84,6 +95,7 @@ impl FileService {
         })
     }
 
+    /// As whom the client comes.
     async fn admit(&self, request: &Request, context: &Context) -> Result<Identity, Denied> {
         let door = self.front.door();
         let identity = door.credentials(request.headers(), context).await?;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use hyper::{Method, StatusCode, Uri};
 
+use crate::audit::Audit;
 use crate::metrics::Families;
 use crate::slots::Busy;
 use crate::{Context, LogValue};
@@ -48,6 +49,7 @@ fn counted(method: &Method) -> &'static str {
 pub(crate) struct Entry {
     context: Context,
     families: Families,
+    audit: Audit,
     method: Method,
     uri: Uri,
     started: Instant,
@@ -59,11 +61,18 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(context: Context, families: Families, method: Method, uri: Uri, busy: Busy) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        (families, audit): (Families, Audit),
+        method: Method,
+        uri: Uri,
+        busy: Busy,
+    ) -> Self {
         let started = Instant::now();
         Entry {
             context,
             families,
+            audit,
             method,
             uri,
             started,
@@ -105,6 +114,12 @@ impl Drop for Entry {
         let status = self.status.map_or(0, |status| status.as_u16());
         let seconds = self.started.elapsed().as_secs_f64();
         self.families.requests(counted(&self.method), status, self.end.name(), seconds, self.sent_bytes);
+        if let Some(act) = self.context.take_act() {
+            let context = &self.context;
+            let act = act.by(context.request_id(), context.client(), context.peer(), context.certificate());
+            let outcome = format!("{status} {}", self.end.name());
+            self.audit.write(act.with("bytes", self.sent_bytes).with("outcome", outcome));
+        }
         let level =
             if status >= 500 || self.end == End::Failed { log::Level::Warn } else { log::Level::Info };
         if !log::log_enabled!(level) {

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::access::Entry;
+use crate::audit::Act;
 use crate::metrics::Reason;
 use crate::panics::caught;
 use crate::slots::{Place, Slot};
@@ -157,14 +158,15 @@ async fn answer<H: Handler>(
     let client = shared.front.client(address, &head.headers);
     let context = Context::new(peer.address, *client.as_ref().unwrap_or(&address), peer.certificate);
     let families = shared.front.metrics().families();
-    let mut entry =
-        Entry::new(context.clone(), families.clone(), head.method.clone(), head.uri.clone(), slot.busy());
+    let counts = (families.clone(), shared.front.audit());
+    let mut entry = Entry::new(context.clone(), counts, head.method.clone(), head.uri.clone(), slot.busy());
     let (body, unread) = RequestBody::new(incoming, families.received_body_bytes.clone());
     let request = Request::from_parts(head, body);
     let mut reply = match client {
         Ok(_) => handled(&*shared.handler, request, &context).await,
         Err(untraceable) => {
             families.denied(Reason::ProxyHeaders);
+            context.audit(Act::new("denied").with("reason", untraceable.to_string()));
             context.note("denied", untraceable);
             reply::text(StatusCode::BAD_REQUEST, "Bad Request")
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::LogValue;
+use crate::audit::Act;
 
 /// Distinguishes this run of the process in request ids, so that ids stay unique in a log over restarts.
 static RUN: LazyLock<u32> = LazyLock::new(|| {
@@ -30,6 +31,7 @@ struct Shared {
     client: IpAddr,
     certificate: Option<Arc<str>>,
     notes: Mutex<String>,
+    act: Mutex<Option<Act>>,
 }
 
 impl Context {
@@ -37,7 +39,16 @@ impl Context {
     pub fn new(peer: SocketAddr, client: IpAddr, certificate: Option<Arc<str>>) -> Self {
         let id = format!("{:06x}-{:x}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed));
         let (peer, client) = (peer.ip().to_canonical(), client.to_canonical());
-        Context { shared: Arc::new(Shared { id, peer, client, certificate, notes: Mutex::default() }) }
+        Context {
+            shared: Arc::new(Shared {
+                id,
+                peer,
+                client,
+                certificate,
+                notes: Mutex::default(),
+                act: Mutex::default(),
+            }),
+        }
     }
 
     /// Short id, unique over restarts of the service: six hexadecimal digits for the run, then a running number.
@@ -66,6 +77,16 @@ impl Context {
         let mut notes = self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing into a String cannot fail.
         let _ = write!(notes, " {key}={}", LogValue::new(&value));
+    }
+
+    /// What goes into the audit log when the answer has ended, together with who asked, how it ended and what was sent.
+    pub fn audit(&self, act: Act) {
+        *self.shared.act.lock().unwrap_or_else(PoisonError::into_inner) = Some(act);
+    }
+
+    /// The act that was set, if one was.
+    pub(crate) fn take_act(&self) -> Option<Act> {
+        self.shared.act.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The notes so far, each with a blank in front.

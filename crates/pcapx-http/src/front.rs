@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hyper::header::HeaderMap;
 use pcapx_core::config::{Auth, Config, Service};
 
+use crate::audit::Audit;
 use crate::door::{Door, Proxies, Untraceable};
 use crate::house::Readers;
 use crate::readiness::Readiness;
@@ -22,6 +23,7 @@ pub struct Front {
     tls: Current<Option<Arc<Tls>>>,
     pub(crate) readers: Current<Readers>,
     readiness: OnceLock<Readiness>,
+    audit: OnceLock<Audit>,
     metrics: Metrics,
 }
 
@@ -43,6 +45,7 @@ impl Front {
             tls: Current::new(None),
             readers: Current::default(),
             readiness: OnceLock::new(),
+            audit: OnceLock::new(),
             metrics,
         }
     }
@@ -50,6 +53,16 @@ impl Front {
     /// What `/readyz` looks at from now on. Counts the first time.
     pub fn set_checks(&self, checks: Vec<Check>) {
         let _ = self.readiness.set(Readiness::new(checks));
+    }
+
+    /// Where acts go from now on. Counts the first time.
+    pub fn set_audit(&self, audit: Audit) {
+        let _ = self.audit.set(audit);
+    }
+
+    /// The audit log; acts go nowhere until one is set.
+    pub fn audit(&self) -> Audit {
+        self.audit.get().cloned().unwrap_or_default()
     }
 
     /// What is counted, and where a service adds its own.

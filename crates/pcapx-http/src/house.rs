@@ -76,6 +76,7 @@ impl Front {
                 Ok(()) => self.metrics_reply().await,
                 Err(denied) => {
                     context.note("denied", &denied);
+                    denied.audit(context);
                     denied.reply()
                 }
             },

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use pcapx_http::audit::Head;
 
 /// What stands under the options in `--help`.
 const MORE: &str = "\
@@ -26,6 +27,7 @@ Examples:
   pcapx-listener --config config/config.json
   pcapx-listener --config /etc/pcapx/config.json --check
   pcapx-listener hash-password
+  pcapx-listener audit verify /var/log/pcapx/pcapx-listener.audit*.jsonl
   curl http://127.0.0.1:8888/
   curl -d @alert.json 'http://127.0.0.1:8888/extract?filter=full&before=60'";
 
@@ -51,6 +53,25 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Read a password from stdin and print its Argon2id hash, which may stand in its place in the configuration
     HashPassword,
+    /// Work with audit logs
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+}
+
+/// What can be done with audit logs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Prove that no line of an audit log was removed or changed; exit code 3 when one was
+    Verify {
+        /// All files of one log, rotated ones too, in any order
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The last line as the service's log had it behind head=: shows lines that were cut off at the end
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Option<Head>,
+    },
 }
 
 #[cfg(test)]

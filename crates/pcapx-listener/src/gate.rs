@@ -28,6 +28,7 @@ use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Failure, Manifest};
 use pcapx_core::time::Timestamp;
+use pcapx_http::audit::Act;
 use pcapx_http::{Context, Current, Front, Handler, Reply, Request, reply};
 use serde_json::{Map, Value};
 
@@ -121,6 +122,9 @@ impl Gates {
         let user = identity.to_string();
         context.note("user", &user);
         if let Some(route) = route {
+            if head.method == Method::DELETE {
+                context.audit(Act::new("cancel").with("user", user.as_str()).with("evidence", bounded(path)));
+            }
             return Ok(api::answer(&self.jobs, &terms.answers, &route, &head.method, head.uri.query()).await);
         }
         if head.method == Method::GET {
@@ -155,7 +159,7 @@ impl Gates {
         let origin = Origin {
             request: context.request_id().to_owned(),
             peer: context.client(),
-            user,
+            user: user.clone(),
             at: Timestamp::now(),
         };
         let question = match terms.reader.read(object, &query, origin.at) {
@@ -189,6 +193,9 @@ impl Gates {
         };
         context.note("outcome", word(&manifest));
         context.note("evidence", &manifest.name);
+        let act = Act::new("extract").with("user", user).with("evidence", manifest.name.as_str());
+        let act = act.with("filter", bounded(&manifest.filter)).with("result", word(&manifest));
+        context.audit(act.with("packets", manifest.packets));
         Ok(if as_json { terms.answers.document(&manifest) } else { result(&terms.answers.text(&manifest)) })
     }
 
@@ -217,6 +224,12 @@ impl Gates {
     }
 }
 
+/// Text of a client for the audit log, not longer than a line should be.
+fn bounded(text: &str) -> String {
+    const MOST_CHARS: usize = 1000;
+    text.chars().take(MOST_CHARS).collect()
+}
+
 /// The answer to a webhook.
 fn result(text: &str) -> Reply {
     let header = answer::header_value(text);
@@ -237,6 +250,9 @@ impl Handler for Gates {
             Ok(reply) => reply,
             Err(refusal) => {
                 context.note("refused", &refusal);
+                if let Refusal::Denied(denied) = &refusal {
+                    denied.audit(&context);
+                }
                 refusal.reply(as_json)
             }
         }

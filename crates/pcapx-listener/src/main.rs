@@ -13,6 +13,7 @@
 
 mod answer;
 mod api;
+mod audit;
 mod cancel;
 mod check;
 mod cli;
@@ -46,14 +47,12 @@ fn main() -> ExitCode {
     let options = cli::Options::parse();
     env_logger::Builder::from_env(Env::new().filter_or("PCAPX_LOG", "info")).init();
     pcapx_http::log_panics();
-    if let Some(cli::Command::HashPassword) = options.command {
-        return match password::hash() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("pcapx-listener: {error}");
-                ExitCode::from(EXIT_CONFIG)
-            }
-        };
+    match &options.command {
+        None => {}
+        Some(cli::Command::HashPassword) => return ended(password::hash(), EXIT_CONFIG),
+        Some(cli::Command::Audit { command: cli::AuditCommand::Verify { files, head } }) => {
+            return ended(audit::verify_files(files, head.as_ref()), EXIT_SERVICE);
+        }
     }
     let loaded = match Config::load(options.config.as_deref()) {
         Ok(loaded) => loaded,
@@ -73,4 +72,15 @@ fn main() -> ExitCode {
         served.inspect_err(|error| eprintln!("pcapx-listener: {error}")).is_ok()
     };
     if works { ExitCode::SUCCESS } else { ExitCode::from(EXIT_SERVICE) }
+}
+
+/// The exit code of a command that does something else than serve.
+fn ended<E: std::fmt::Display>(done: Result<(), E>, code: u8) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pcapx-listener: {error}");
+            ExitCode::from(code)
+        }
+    }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use pcapx_core::config::{Config, Loaded, Service};
 use pcapx_core::local::LocalZone;
+use pcapx_http::audit::{Audit, AuditError};
 use pcapx_http::{BindError, Front, Inherited, Limits, Reloads, Server, Stop, TlsError};
 use pcapx_timeline::catalog::Timeline;
 use rustix::fs::Mode;
@@ -58,6 +59,9 @@ pub(crate) enum StartError {
     /// Certificate or key are of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The audit log cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The system has no threads or no signal handlers for us.
     #[error("the system refuses what every service needs: {0}")]
     System(#[from] io::Error),
@@ -104,6 +108,8 @@ pub(crate) fn run(
         .build()?;
     let served = runtime.block_on(async {
         let front = Arc::new(Front::new(Service::Listener, config, gate::REALM)?);
+        let audit = Audit::of(Service::Listener, config)?;
+        front.set_audit(audit.clone());
         front.set_checks(readiness::checks(config));
         let folders = (config.timeline_dir.clone(), config.output_dir.clone());
         let gauges = Gauges::new(Arc::clone(&jobs), looked_at, folders, handle.clone());
@@ -113,7 +119,9 @@ pub(crate) fn run(
         });
         let reloads = Reloads::new(Service::Listener, explicit, loaded, Arc::clone(&front))?;
         let server = Server::bind(inherited?, config.address(Service::Listener), Limits::default())?;
-        serve(config, server, front, reloads, zone, jobs, handle).await
+        let ended = serve(config, server, front, reloads, zone, jobs, handle).await;
+        audit.close();
+        ended
     });
     // A job stuck in the kernel must not keep the process from ending.
     runtime.shutdown_timeout(Duration::ZERO);

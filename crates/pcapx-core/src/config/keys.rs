@@ -234,6 +234,16 @@ keys! {
         value: Some(Literal::EmptyList),
         doc: "who may read metrics; empty = everybody",
     }
+    AUDIT_LOG: "audit_log" {
+        unit: "path",
+        value: Some(Literal::Text("")),
+        doc: "folder in which each service keeps an audit log of its own; empty = none",
+    }
+    AUDIT_LOG_MAX_BYTES: "audit_log_max_bytes" {
+        unit: "bytes",
+        value: Some(Literal::Number(67_108_864)),
+        doc: "how long a file of the audit log gets before the next one is begun; none is ever removed; 0 = one file",
+    }
     EXTRACTOR: "extractor" {
         unit: "`auto`, `builtin` or `npcapextract`",
         value: Some(Literal::Text("auto")),

@@ -88,6 +88,10 @@ pub struct Config {
     pub fileserver_tls: Option<Tls>,
     /// What stands in links in front of the file's name, with a slash at its end; `None` makes it of host and port.
     pub download_url_base: Option<String>,
+    /// The folder of the audit logs; `None` keeps none.
+    pub audit_log: Option<PathBuf>,
+    /// How long a file of an audit log gets; `None` is no limit.
+    pub audit_log_max_bytes: Option<u64>,
     /// Whether both services tell metrics, and to whom.
     pub metrics: MetricsAccess,
     /// Who may read metrics; empty is everybody.

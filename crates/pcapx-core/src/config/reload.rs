@@ -43,6 +43,8 @@ const FILESERVER_START: &[&Key] = &[
     &keys::BIND_ADDRESS,
     &keys::DRAIN_TIMEOUT,
     &keys::DIRECTORY_LISTING,
+    &keys::AUDIT_LOG,
+    &keys::AUDIT_LOG_MAX_BYTES,
 ];
 
 const LISTENER: &[Service] = &[Service::Listener];

@@ -39,6 +39,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
     let download_url_base = keys.read(&keys::DOWNLOAD_URL_BASE, link_base::link_base);
     let metrics = keys.read(&keys::METRICS, reading::metrics);
     let metrics_allowed_ips = keys.read(&keys::METRICS_ALLOWED_IPS, network::networks);
+    let audit_log = keys.read(&keys::AUDIT_LOG, reading::path_or_none);
+    let audit_log_max_bytes = keys.read(&keys::AUDIT_LOG_MAX_BYTES, reading::amount);
     let extractor = keys.read(&keys::EXTRACTOR, reading::extractor);
     let extractor_timeout = keys.read(&keys::EXTRACTOR_TIMEOUT, |written| reading::timeout(written, false));
     let drain_timeout = keys.read(&keys::DRAIN_TIMEOUT, |written| reading::timeout(written, true));
@@ -78,6 +80,8 @@ pub(super) fn config(written: &Written, notes: &mut Notes) -> Option<Config> {
         listener_tls,
         fileserver_tls,
         download_url_base: download_url_base?,
+        audit_log: audit_log?,
+        audit_log_max_bytes: audit_log_max_bytes?,
         metrics: metrics?,
         metrics_allowed_ips: metrics_allowed_ips?,
         extractor: extractor?,

@@ -42,6 +42,7 @@ pub(crate) use self::proxies::{Proxies, Untraceable};
 pub use self::throttle::BURST;
 use self::throttle::Throttle;
 use self::verifier::Verifier;
+use crate::audit::Act;
 use crate::metrics::{Families, Reason};
 use crate::reply::{self, Reply};
 use crate::{Context, Current};
@@ -124,6 +125,14 @@ impl Denied {
     /// Why.
     pub fn refusal(&self) -> Refusal {
         self.refusal
+    }
+
+    /// Notes the refusal for the audit log where it is an act: asking without credentials is none, and what was not looked
+    /// at would only let who guesses fill the disk.
+    pub fn audit(&self, context: &Context) {
+        if !matches!(self.refusal, Refusal::Missing | Refusal::Throttled(_)) {
+            context.audit(Act::new("denied").with("reason", self.to_string()));
+        }
     }
 
     /// 403 `Forbidden`, or 401 `Unauthorized` with the challenges that would be accepted.

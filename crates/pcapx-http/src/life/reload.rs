@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Manager;
 use crate::Front;
+use crate::audit::Act;
 
 /// Reads the configuration again whenever somebody asks for it.
 ///
@@ -79,6 +80,7 @@ impl Reloads {
         if let Some(warning) = newer.config.openness(self.service) {
             log::warn!("{warning}");
         }
+        self.front.audit().write(Act::new("reload").with("changed", live.as_str()));
         log::info!("reload: changed: {}", if live.is_empty() { "nothing" } else { &live });
         self.current = newer;
         Ok(())

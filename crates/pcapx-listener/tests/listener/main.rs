@@ -1,6 +1,7 @@
 //! The real listener, over real sockets, in a temporary folder.
 
 mod asking;
+mod audit;
 mod capture;
 mod disk;
 mod empties;

@@ -1,0 +1,172 @@
+//! The audit log: one JSON line for each act that matters to security, chained so that a missing or changed line shows.
+//!
+//! ```text
+//! {"seq":7,"time":"…Z","service":"pcapx-fileserver","act":"download",…,"outcome":"200 complete","prev":"HASH of 6","hash":"HASH"}
+//!
+//! request ends ─► Audit::write ─► queue ─► writer (a thread) ─► FOLDER/SERVICE.audit.jsonl ── full ─► SERVICE.audit.SEQ.jsonl
+//! ```
+//!
+//! `hash` is the SHA-256 of the line's own bytes in front of `,"hash":`; `prev` is the hash of the line before, over
+//! restarts and rotated files as well. So every line vouches for all before it: [`verify`] finds what was changed, removed
+//! or put in between. What a chain cannot show by itself is that lines at its very *end* were cut off while the service
+//! was stopped, or that somebody made a whole new chain; for that the log tells the head – number and hash – at each start,
+//! stop and rotation, and `verify` compares with a head that was kept elsewhere.
+//!
+//! Writing never holds a request up. When the disk does not keep up, or is full, lines are counted instead of kept, and the
+//! next line that can be written is one that tells how many are missing.
+
+mod chain;
+mod journal;
+mod verify;
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use pcapx_core::config::{Config, Service};
+use pcapx_core::time::Timestamp;
+use serde_json::{Map, Value};
+
+use self::journal::Journal;
+pub use self::verify::{Head, Verified, VerifyError, verify};
+
+/// Lines that may wait for the disk: some seconds of what a service can do at most.
+const QUEUE_LINES: usize = 16 << 10;
+
+/// One act, before it has a number.
+#[derive(Debug, Clone)]
+pub struct Act {
+    at: Timestamp,
+    fields: Map<String, Value>,
+}
+
+impl Act {
+    /// An act called `what`, now.
+    pub fn new(what: &'static str) -> Self {
+        let fields = Map::from_iter([("act".to_owned(), Value::from(what))]);
+        Act { at: Timestamp::now(), fields }
+    }
+
+    /// Adds a field; whatever a client sent is escaped as JSON does.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.fields.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds who did it.
+    #[must_use]
+    pub fn by(self, request: &str, client: IpAddr, peer: IpAddr, certificate: Option<&str>) -> Self {
+        let mut act = self.with("request", request).with("address", client.to_string());
+        if peer != client {
+            act = act.with("proxy", peer.to_string());
+        }
+        match certificate {
+            Some(certificate) => act.with("certificate", certificate),
+            None => act,
+        }
+    }
+}
+
+/// Where acts go; clones are the same. Without a folder they go nowhere.
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    desk: Option<Arc<Desk>>,
+}
+
+#[derive(Debug)]
+struct Desk {
+    queue: Mutex<Option<SyncSender<Act>>>,
+    /// Acts that found the queue full and have not been told of yet.
+    lost: Arc<AtomicU64>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The audit log cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("audit_log: {}: {reason}", .path.display())]
+pub struct AuditError {
+    path: PathBuf,
+    reason: String,
+}
+
+impl Audit {
+    /// Continues the log of `service` in `folder`, in files of at most about `most_bytes`.
+    pub fn open(service: Service, folder: &Path, most_bytes: u64) -> Result<Self, AuditError> {
+        let failed = |reason: String| AuditError { path: folder.to_owned(), reason };
+        let journal =
+            Journal::open(service, folder, most_bytes).map_err(|error| failed(error.to_string()))?;
+        let (sender, receiver) = sync_channel(QUEUE_LINES);
+        let lost = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&lost);
+        let writer = thread::Builder::new()
+            .name("pcapx-audit".to_owned())
+            .spawn(move || write_all(journal, &receiver, &counted))
+            .map_err(|error| failed(error.to_string()))?;
+        let desk = Desk { queue: Mutex::new(Some(sender)), lost, writer: Mutex::new(Some(writer)) };
+        Ok(Audit { desk: Some(Arc::new(desk)) })
+    }
+
+    /// The log that `config` wants for `service`; one without a folder goes nowhere.
+    pub fn of(service: Service, config: &Config) -> Result<Self, AuditError> {
+        let most = config.audit_log_max_bytes.unwrap_or(u64::MAX);
+        match &config.audit_log {
+            Some(folder) => Audit::open(service, folder, most),
+            None => Ok(Audit::default()),
+        }
+    }
+
+    /// Whether acts go anywhere.
+    pub fn is_on(&self) -> bool {
+        self.desk.is_some()
+    }
+
+    /// Writes `act` down soon. Never waits.
+    pub fn write(&self, act: Act) {
+        let Some(desk) = &self.desk else { return };
+        let queue = desk.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.as_ref().is_none_or(|queue| queue.try_send(act).is_err()) {
+            desk.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns once everything is on the disk; what comes later is lost. May wait for a disk.
+    pub fn close(&self) {
+        let Some(desk) = &self.desk else { return };
+        desk.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = desk.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            log::error!("audit: the writer panicked");
+        }
+    }
+}
+
+fn write_all(mut journal: Journal, acts: &Receiver<Act>, lost: &AtomicU64) {
+    let mut is_failing = false;
+    let mut write = |act: &Act, journal: &mut Journal| {
+        let written: io::Result<()> = journal.write(act);
+        match (&written, is_failing) {
+            (Err(error), false) => {
+                log::error!("audit: cannot be written: {error}; acts are counted meanwhile");
+            }
+            (Ok(()), true) => log::info!("audit: can be written again"),
+            _ => {}
+        }
+        is_failing = written.is_err();
+        written.is_ok()
+    };
+    for act in acts {
+        let missing = lost.load(Ordering::Relaxed);
+        if missing > 0 && write(&Act::new("lost").with("acts", missing), &mut journal) {
+            lost.fetch_sub(missing, Ordering::Relaxed);
+        }
+        if !write(&act, &mut journal) {
+            lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    journal.close();
+}
