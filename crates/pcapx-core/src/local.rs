@@ -188,18 +188,15 @@ impl LocalZone {
 /// as a link into the zone database. One file is read; to find a zone by its name, the whole database is listed else, which
 /// takes longer than to answer a question.
 fn usual() -> Option<TimeZone> {
-    let (name, file) = match env::var_os("TZ") {
-        Some(zone) => {
-            let name = zone.into_string().ok().filter(|name| is_place(name))?;
-            let file = Path::new(ZONE_FOLDER).join(&name);
-            (name, file)
-        }
-        None => {
-            let file = PathBuf::from(LOCAL_ZONE);
-            let target = fs::read_link(&file).ok()?;
-            let (_, name) = target.to_str()?.rsplit_once("zoneinfo/")?;
-            (name.to_owned(), file)
-        }
+    let (name, file) = if let Some(zone) = env::var_os("TZ") {
+        let name = zone.into_string().ok().filter(|name| is_place(name))?;
+        let file = Path::new(ZONE_FOLDER).join(&name);
+        (name, file)
+    } else {
+        let file = PathBuf::from(LOCAL_ZONE);
+        let target = fs::read_link(&file).ok()?;
+        let (_, name) = target.to_str()?.rsplit_once("zoneinfo/")?;
+        (name.to_owned(), file)
     };
     TimeZone::tzif(&name, &fs::read(file).ok()?).ok()
 }

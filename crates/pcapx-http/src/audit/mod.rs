@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `hash` is the SHA-256 of the line's own bytes in front of `,"hash":`; `prev` is the hash of the line before, over
-//! restarts and rotated files as well. So every line vouches for all before it: [`verify`] finds what was changed, removed
+//! restarts and rotated files as well. So every line vouches for all before it: [`verify`](fn@verify) finds what was changed, removed
 //! or put in between. What a chain cannot show by itself is that lines at its very *end* were cut off while the service
 //! was stopped, or that somebody made a whole new chain; for that the log tells the head – number and hash – at each start,
 //! stop and rotation, and `verify` compares with a head that was kept elsewhere.

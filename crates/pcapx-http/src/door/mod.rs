@@ -15,7 +15,7 @@
 //! fast as the network allows while they are known; `trusted_proxies` tells clients behind a proxy apart.
 //!
 //! **Bounds.** What is remembered of addresses and of known credentials has a fixed size; the oldest goes. Of hashes at
-//! most two are worked on at a time, at most [`verifier::MOST_PER_ADDRESS`] wait for each address, and the same
+//! most two are worked on at a time, at most `verifier::MOST_PER_ADDRESS` wait for each address, and the same
 //! credentials that arrive many times at once are worked on once.
 
 mod bounded;
