@@ -24,6 +24,9 @@
 //! * The capture thread never waits for a disk while a chunk is free; memory between ring and disk is bounded.
 //! * What is visible under a segment's final name is whole and on the disk. One that is being written is `….pcap.tmp`.
 //! * A packet that came is in a segment or counted as dropped.
+//! * Every packet before the watermark in the status file, [`searchable_up_to`](counters::Counters::searchable_up_to), can be
+//!   found, as far as it is ever recorded.
+//! * Sealed segments stay within the limit; the one that is being written may come on top.
 
 pub mod afpacket;
 mod bursts;
