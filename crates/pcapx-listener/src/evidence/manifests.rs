@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
+use pcapx_core::digest::Digest;
 use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest};
 
 use super::EvidenceFolder;
@@ -59,6 +60,15 @@ impl EvidenceFolder {
             }
             Shelved::Manifest(_) | Shelved::Nothing | Shelved::Damaged(_) => self.write(manifest),
         }
+    }
+
+    /// Writes the digest of the evidence called `name`. It is not brought to the disk: what a loss of power takes is a picture,
+    /// and no evidence.
+    pub(crate) fn write_digest(&self, name: &str, digest: &Digest) -> io::Result<()> {
+        let hidden = self.hidden(name, DIGEST_SUFFIX);
+        let mut file = File::options().write(true).create_new(true).mode(FILE_MODE).open(hidden.path())?;
+        file.write_all(&serde_json::to_vec(digest)?)?;
+        fs::rename(hidden.path(), self.path(&format!("{name}{DIGEST_SUFFIX}")))
     }
 
     /// The names of all manifests, the newest alert last: names begin with the alert's time.

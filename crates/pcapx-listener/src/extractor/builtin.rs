@@ -75,6 +75,7 @@ impl Builtin {
         let work = Work {
             recording: self.recording.clone(),
             cut: cut.clone(),
+            evidence: Arc::clone(&self.evidence),
             previous: cut.manifest.file.as_ref().map(|file| self.evidence.path(file)),
             output: self.evidence.path(&format!("{}.{}", cut.manifest.name, cut.manifest.format.as_str())),
             limits: self.limits,
@@ -103,6 +104,7 @@ fn result_of(ended: Result<Result<Haul, CutError>, JoinError>) -> Result<Haul, C
 struct Work {
     recording: Recording,
     cut: Cut,
+    evidence: Arc<EvidenceFolder>,
     /// The capture that is there already.
     previous: Option<PathBuf>,
     output: PathBuf,
@@ -117,6 +119,7 @@ impl Work {
         let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
         let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
+        query = query.client(self.cut.manifest.client.iter().copied()).digest(true);
         if self.cut.manifest.format == Format::Pcapng {
             query = query.format(query::Format::Pcapng);
         }
@@ -133,6 +136,12 @@ impl Work {
             };
         }
         let extraction = query.write_to(&self.output).map_err(error_of)?;
+        if let Some(digest) = extraction.digest.as_ref().filter(|_| extraction.output.is_some())
+            && let Err(error) = self.evidence.write_digest(&self.cut.manifest.name, digest)
+        {
+            // The packets are there; a page shows less of them.
+            log::warn!("the digest of {} cannot be written: {error}", self.cut.manifest.name);
+        }
         if let Some(indexer) = &recording.indexer {
             let is_unused = |warning: &&Warning| matches!(warning.kind, WarningKind::IndexNotUsed(_));
             indexer.suspect(extraction.warnings.iter().filter(is_unused).map(|warning| warning.path.clone()));
@@ -166,6 +175,7 @@ fn haul(extraction: &Extraction) -> Haul {
         bytes: file.as_ref().map(|_| counts.bytes_written),
         file,
         sha256: extraction.sha256,
+        directions: extraction.directions,
         report: None,
         limit: extraction.limit_hit.map(|limit| match limit {
             LimitHit::Bytes => Limit::Bytes,

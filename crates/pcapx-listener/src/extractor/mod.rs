@@ -19,7 +19,7 @@ mod report;
 use std::sync::Arc;
 
 use pcapx_core::filter::Expr;
-use pcapx_core::manifest::{Failure, Limit, Manifest, Search, hex};
+use pcapx_core::manifest::{Directions, Failure, Limit, Manifest, Search, hex};
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 
@@ -59,6 +59,8 @@ pub(crate) struct Haul {
     pub(crate) search: Option<Search>,
     /// The file's SHA-256.
     pub(crate) sha256: Option<[u8; 32]>,
+    /// What went from and to the client, where its addresses are known.
+    pub(crate) directions: Option<Directions>,
     /// What is known of the recording; `None` where the extractor does not tell.
     pub(crate) report: Option<Report>,
     /// The limit that has cut the file.
@@ -104,6 +106,7 @@ impl Haul {
             manifest.file = self.file;
             manifest.bytes = self.bytes;
             manifest.packets = self.packets;
+            manifest.directions = self.directions;
             manifest.sha256 = self.sha256.map(|hash| hex(&hash));
         } else if manifest.file.is_none() {
             manifest.packets = self.packets;

@@ -73,6 +73,14 @@ fn the_file_holds_what_tcpdump_finds_byte_for_byte() {
     let line = service.wait_for_log(|line| line.contains("job id="));
     assert!(line.contains(&format!(" outcome=complete file={ALERT_FILE} packets=14 ")), "{line}");
 
+    let told = fs::read(site.output_dir().join(ALERT_FILE.replace(".pcap", ".digest.json"))).unwrap();
+    let digest: pcapx_core::digest::Digest = serde_json::from_slice(&told).unwrap();
+    assert_eq!((digest.total.packets, digest.lines.len(), digest.conversations.len()), (14, 14, 1));
+    let told = fs::read(site.output_dir().join(ALERT_FILE.replace(".pcap", ".json"))).unwrap();
+    let manifest = pcapx_core::manifest::Manifest::from_json(&told).unwrap();
+    let sent = manifest.directions.map(|told| (told.packets_from_client, told.packets_to_client));
+    assert_eq!(sent.map(|(from, to)| from + to), Some(14));
+
     let Some(tcpdump) = tool::require("tcpdump") else { return };
     let wanted = tcpdump.run([
         "-n".as_ref(),

@@ -32,8 +32,9 @@ fn names(site: &Site) -> Vec<String> {
     names
 }
 
-fn pair(id: &str) -> [String; 2] {
-    [format!("{}.json", stem(id)), format!("{}.pcap", stem(id))]
+/// The files of one piece of evidence.
+fn files(id: &str) -> [String; 3] {
+    ["digest.json", "json", "pcap"].map(|ending| format!("{}.{ending}", stem(id)))
 }
 
 #[track_caller]
@@ -79,14 +80,14 @@ fn what_is_too_old_goes_as_a_whole() {
 
     site.set("retention_max_age_days", 2);
     let service = listener(&site);
-    let stays = [&pair("new")[..], &[format!("{open}.json"), "notes.txt".into()]].concat();
-    wait_for(&site, &[&stays[..], &pair("held")].concat());
+    let stays = [&files("new")[..], &[format!("{open}.json"), "notes.txt".into()]].concat();
+    wait_for(&site, &[&stays[..], &files("held")].concat());
     let line = service.wait_for_log(|line| line.contains(&format!("evidence removed: {}, ", stem("old"))));
     assert!(line.ends_with("older than retention_max_age_days"), "{line}");
     // The download has ended; the next evidence makes somebody look again.
     drop(held);
     assert_eq!(post(service.address(), "/", &alert("more", 2)).status, 200);
-    wait_for(&site, &[&stays[..], &pair("more")].concat());
+    wait_for(&site, &[&stays[..], &files("more")].concat());
     // A job whose evidence is gone is gone.
     assert_eq!(ask(service.address(), &format!("GET /jobs/{}", stem("old")), "").0, 404);
 }
@@ -101,7 +102,7 @@ fn the_oldest_goes_when_there_is_too_much() {
     for id in ids {
         assert_eq!(post(service.address(), "/", &alert(id, 3)).status, 200);
         let length = |name: &String| fs::metadata(site.output_dir().join(name)).unwrap().len();
-        sizes.push(pair(id).iter().map(length).sum::<u64>());
+        sizes.push(files(id).iter().map(length).sum::<u64>());
     }
     service.stop();
     // By the time of writing, whatever the name.
@@ -110,10 +111,10 @@ fn the_oldest_goes_when_there_is_too_much() {
     }
     site.set("retention_max_bytes", sizes[3] + sizes[1] + 200);
     let service = listener(&site);
-    wait_for(&site, &[pair("b"), pair("d")].concat());
+    wait_for(&site, &[files("b"), files("d")].concat());
     let line = service.wait_for_log(|line| line.contains(&format!("evidence removed: {}, ", stem("a"))));
     assert!(line.ends_with("over retention_max_bytes"), "{line}");
     assert_eq!(post(service.address(), "/", &alert("e", 3)).status, 200);
-    wait_for(&site, &[pair("b"), pair("e")].concat());
+    wait_for(&site, &[files("b"), files("e")].concat());
     assert_eq!(evidence(&site).len(), 2);
 }
