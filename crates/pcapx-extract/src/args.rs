@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::exit;
+pub mod exit;
 
 const FROM: &str = "Where from";
 const WHICH: &str = "Which packets";
@@ -56,70 +56,70 @@ Called as npcapextract:
 #[command(after_help = exit::TABLE)]
 #[command(after_long_help = format!("{EXAMPLES}\n\n{CALLED_NPCAPEXTRACT}\n\n{}", exit::TABLE))]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub(crate) struct Args {
+pub struct Args {
     /// Folder of capture files, such as n2disk's timeline; may be repeated, the answer is merged.
     #[arg(short, long = "timeline", value_name = "DIR", help_heading = FROM)]
-    pub(crate) timelines: Vec<PathBuf>,
+    pub timelines: Vec<PathBuf>,
     /// A single capture file; may be repeated, and stand beside -t.
     #[arg(short = 'a', long = "file", value_name = "FILE", help_heading = FROM)]
-    pub(crate) files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
 
     /// Packets from this time on [default: from the first].
     #[arg(short, long, value_name = "TIME", help_heading = WHICH)]
-    pub(crate) begin: Option<String>,
+    pub begin: Option<String>,
     /// Packets up to this time [default: to the last].
     #[arg(short, long, value_name = "TIME", help_heading = WHICH)]
-    pub(crate) end: Option<String>,
+    pub end: Option<String>,
     /// Packets that this is true of, in tcpdump's syntax [default: all]. VLAN tags, MPLS and PPPoE hide nothing.
     #[arg(short, long, value_name = "FILTER", help_heading = WHICH)]
-    pub(crate) filter: Option<String>,
+    pub filter: Option<String>,
 
     /// Capture file to write, - for standard output, or a folder; a name that ends in / is a folder.
     ///
     /// The file is a pcap file with the link type and precision of the packets found. Where those differ it is a pcapng
     /// file, and .pcap in its name becomes .pcapng; a name that ends in .pcapng gives a pcapng file in any case.
     #[arg(short, long, value_name = "FILE|DIR", help_heading = TO)]
-    pub(crate) output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
     /// Write to standard output, once the answer is complete. It waits in $TMPDIR until then.
     #[arg(short = 'O', long, conflicts_with = "output", help_heading = TO)]
-    pub(crate) stdout: bool,
+    pub stdout: bool,
     /// Keep at most this many bytes of each packet [default: 0, all].
     #[arg(short, long, value_name = "BYTES", default_value_t = 0, hide_default_value = true, help_heading = TO)]
-    pub(crate) snaplen: u32,
+    pub snaplen: u32,
     /// Begin a new file before one grows beyond this many megabytes (1 000 000 bytes) [default: 0, no limit].
     ///
     /// In a folder the files are called PREFIX00001.pcap and so on; beside -o NAME.pcap, NAME-00001.pcap. They appear
     /// together, when all are complete; until then the disk needs room for the answer twice.
     #[arg(short = 'P', long, value_name = "MB", default_value_t = 0, hide_default_value = true, help_heading = TO)]
-    pub(crate) part_megabytes: u64,
+    pub part_megabytes: u64,
     /// Begin a new file after this many packets [default: 0, no limit].
     #[arg(short = 'N', long, value_name = "PACKETS", default_value_t = 0, hide_default_value = true, help_heading = TO)]
-    pub(crate) part_packets: u64,
+    pub part_packets: u64,
     /// How the names of those files begin.
     #[arg(short = 'x', long, value_name = "PREFIX", help_heading = TO)]
-    pub(crate) prefix: Option<String>,
+    pub prefix: Option<String>,
     /// Write a capture file without packets when nothing matched.
     #[arg(short = '0', long, help_heading = TO)]
-    pub(crate) empty: bool,
+    pub empty: bool,
 
     /// Only list the capture files that hold a matching packet, one a line on standard output.
     #[arg(short, long, conflicts_with_all = ["output", "stdout", "print"], help_heading = OTHER)]
-    pub(crate) list: bool,
+    pub list: bool,
     /// Print the first N packets of the answer as text on standard output; -o is not needed then.
     #[arg(long, value_name = "N", conflicts_with = "stdout", value_parser = clap::value_parser!(u64).range(1..), help_heading = OTHER)]
-    pub(crate) print: Option<u64>,
+    pub print: Option<u64>,
     /// Tell what the search planned, read and took, on standard error.
     ///
     /// Without -o and the like the answer is made in $TMPDIR, measured, and thrown away.
     #[arg(long, conflicts_with = "list", help_heading = OTHER)]
-    pub(crate) explain: bool,
+    pub explain: bool,
     /// Files that are read at a time [default: one for each processor].
     #[arg(long, value_name = "N", help_heading = OTHER)]
-    pub(crate) threads: Option<NonZeroUsize>,
+    pub threads: Option<NonZeroUsize>,
     /// What is told on standard error: 0 errors, 1 warnings, 2 the summary, 3 (and -v alone) each file, 5 debugging.
     #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, default_value_t = 2, default_missing_value = "3",
         value_parser = clap::value_parser!(u8).range(0..=6), help_heading = OTHER)]
-    pub(crate) verbose: u8,
+    pub verbose: u8,
 
     /// Build the missing indexes of a folder's capture files, or that of one file; may be repeated. Nothing is extracted.
     ///
@@ -128,33 +128,33 @@ pub(crate) struct Args {
     /// it), and one whose name ends in .tmp. Each file that is read at a time takes up to 48 MiB of memory.
     #[arg(long, value_name = "DIR|FILE", help_heading = INDEXES, conflicts_with_all = ["timelines", "files", "begin",
         "end", "filter", "output", "stdout", "print", "list", "explain", "no_index"])]
-    pub(crate) index: Vec<PathBuf>,
+    pub index: Vec<PathBuf>,
     /// Folder below which indexes stand [default: beside their files; the service's are found, too].
     #[arg(long, value_name = "DIR", env = "PCAPX_INDEX_DIR", hide_env_values = true, help_heading = INDEXES)]
     index_dir: Option<OsString>,
     /// Use no index: search every file of the window from end to end.
     #[arg(long, help_heading = INDEXES)]
-    pub(crate) no_index: bool,
+    pub no_index: bool,
 
     /// n2disk's index of the -a file.
     #[arg(short = 'i', long, value_name = "FILE", help_heading = NO_EFFECT)]
-    pub(crate) ntop_index: Option<PathBuf>,
+    pub ntop_index: Option<PathBuf>,
     /// Processor to run on.
     #[arg(short = 'g', long, value_name = "CORE", help_heading = NO_EFFECT)]
-    pub(crate) core: Option<String>,
+    pub core: Option<String>,
     /// User to become.
     #[arg(short, long, value_name = "NAME", help_heading = NO_EFFECT)]
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
 }
 
 impl Args {
     /// The folder below which indexes stand, if one is named.
-    pub(crate) fn index_dir(&self) -> Option<PathBuf> {
+    pub fn index_dir(&self) -> Option<PathBuf> {
         self.index_dir.clone().filter(|folder| !folder.is_empty()).map(PathBuf::from)
     }
 
     /// Options that were given and change nothing, with what is to be said about each.
-    pub(crate) fn without_effect(&self) -> Vec<&'static str> {
+    pub fn without_effect(&self) -> Vec<&'static str> {
         let has_parts = self.part_megabytes > 0 || self.part_packets > 0;
         let notes = [
             (self.ntop_index.is_some(), "-i has no effect: n2disk's index is not needed to search a file"),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
+pub enum Code {
     /// Packets were written, printed, or their files listed; files have their indexes.
     Done,
     /// No packet matched; there was no file to index.
@@ -22,7 +22,7 @@ pub(crate) enum Code {
 }
 
 /// What `--help` says about each of them.
-pub(crate) const TABLE: &str = "\
+pub const TABLE: &str = "\
 Exit codes:
   0    packets were written (printed, listed); --index: the files have indexes
   1    no packet matched; called as npcapextract: 0; --index: no capture file
@@ -37,7 +37,7 @@ const SIGNAL_BASE: u8 = 128;
 
 impl Code {
     /// As the parent process sees it.
-    pub(crate) fn number(self) -> u8 {
+    pub fn number(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::NothingMatched => 1,

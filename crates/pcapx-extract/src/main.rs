@@ -10,9 +10,7 @@
 //! Nothing but packets, their listing and the list of files goes to standard output. Exit codes are those of [`exit`];
 //! called as `npcapextract` the program has the manners of [`guise`].
 
-mod args;
 mod command;
-mod exit;
 mod explanation;
 mod failure;
 mod guise;
@@ -33,6 +31,8 @@ mod voice;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+use pcapx_extract_cli::{self as args, exit};
 
 use args::Args;
 use guise::Guise;

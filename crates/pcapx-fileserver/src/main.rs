@@ -19,7 +19,6 @@ mod check;
 mod conditions;
 mod download;
 mod folder;
-mod options;
 mod pages;
 mod presentation;
 mod range;
@@ -34,11 +33,11 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pcapx_core::config::{Config, Loaded, Service};
+use pcapx_fileserver_cli::Options;
 use pcapx_http::audit::Audit;
 use pcapx_http::{Front, Inherited, Limits, Reloads, Server, Stop};
 
 use crate::check::Finding;
-use crate::options::Options;
 use crate::service::FileService;
 
 /// Threads that read files. More would only make a slow disk slower.

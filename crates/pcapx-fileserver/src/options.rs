@@ -35,14 +35,14 @@ Examples:
 /// `directory_listing` is on. No uploads.
 #[derive(Debug, Parser)]
 #[command(name = "pcapx-fileserver", version, after_help = MORE)]
-pub(crate) struct Options {
+pub struct Options {
     /// The configuration file [default: config/config.json, else /etc/pcapx/config.json]
     #[arg(long, value_name = "PATH")]
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 
     /// Check the configuration, say what would be bound and served, and end
     #[arg(long)]
-    pub(crate) check: bool,
+    pub check: bool,
 }
 
 #[cfg(test)]

@@ -34,27 +34,28 @@ Examples:
 /// Waits for alerts over HTTP, cuts their packets out of the rolling capture and answers with a link.
 #[derive(Debug, Parser)]
 #[command(name = "pcapx-listener", version, after_help = MORE)]
-pub(crate) struct Options {
+pub struct Options {
     /// The configuration file [default: config/config.json, else /etc/pcapx/config.json]
     #[arg(long, value_name = "PATH")]
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 
     /// Check configuration, folders and extractor, say what was found, and end
     #[arg(long)]
-    pub(crate) check: bool,
+    pub check: bool,
 
     /// What to do instead of serving
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub command: Option<Command>,
 }
 
 /// What the program does beside serving.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Read a password from stdin and print its Argon2id hash, which may stand in its place in the configuration
     HashPassword,
     /// Work with audit logs
     Audit {
+        /// What to do with them
         #[command(subcommand)]
         command: AuditCommand,
     },
@@ -62,7 +63,7 @@ pub(crate) enum Command {
 
 /// What can be done with audit logs.
 #[derive(Debug, Subcommand)]
-pub(crate) enum AuditCommand {
+pub enum AuditCommand {
     /// Prove that no line of an audit log was removed or changed; exit code 3 when one was
     Verify {
         /// All files of one log, rotated ones too, in any order

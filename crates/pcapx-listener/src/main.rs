@@ -16,7 +16,6 @@ mod api;
 mod audit;
 mod cancel;
 mod check;
-mod cli;
 mod evidence;
 mod extractor;
 mod gate;
@@ -36,6 +35,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use env_logger::Env;
 use pcapx_core::config::Config;
+use pcapx_listener_cli as cli;
 
 /// The configuration cannot be used.
 const EXIT_CONFIG: u8 = 1;

@@ -16,7 +16,6 @@ mod datagram;
 mod error;
 mod exports;
 mod netflow;
-mod options;
 mod player;
 mod schedule;
 mod stop;
@@ -27,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use error::ReplayError;
-use options::{Options, Start};
+use netflow_replay_cli::{self as options, Options, Start};
 use player::Player;
 use stop::Stop;
 

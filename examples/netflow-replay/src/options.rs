@@ -6,42 +6,54 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
+/// What stands under the options in `--help`.
+const MORE: &str = "\
+SIGINT and SIGTERM end it.
+
+Exit codes:
+  0  stopped, or with --once everything was sent
+  1  the capture cannot be read, or the collector not reached
+  2  the command line is wrong
+
+Environment:
+  PCAPX_LOG  what is logged to stderr: error, warn, info (default), debug
+
+Examples:
+  netflow-replay --pcap exports.pcap --collector 192.0.2.7:2055
+  # at once, and an hour's traffic in a minute
+  netflow-replay --pcap exports.pcap --collector [2001:db8::7]:2055 \\
+      --start now --once --duration 1h --speed 60";
+
 /// Replays a capture of NetFlow export packets to a collector, for ever and with today's time.
-///
-/// Ends on SIGINT and SIGTERM. Exit code: 0 when stopped or, with --once, when everything was sent; 1 when the capture
-/// cannot be read or the collector not reached; 2 for a wrong command line.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "PCAPX_LOG sets what is logged to stderr: error, warn, info (default), debug."
-)]
-pub(crate) struct Options {
+#[command(version, after_help = MORE)]
+pub struct Options {
     /// Capture (pcap or pcapng) of NetFlow v5, v9 or IPFIX export packets.
     #[arg(long, value_name = "FILE", default_value = "/opt/netflow-demo/Netflowv9.pcap")]
-    pub(crate) pcap: PathBuf,
+    pub pcap: PathBuf,
     /// Where to send them; an IPv6 address stands in brackets.
     #[arg(long, value_name = "HOST:PORT", default_value = "192.168.0.100:2055")]
-    pub(crate) collector: String,
+    pub collector: String,
     /// Time over which one pass is spread evenly, such as 55m, "1h 30m" or 90 (seconds).
     #[arg(long, value_name = "TIME", default_value = "55m", value_parser = duration)]
-    pub(crate) duration: Duration,
+    pub duration: Duration,
     /// Begin each pass at the next full hour of local time, or at once.
     #[arg(long, value_enum, default_value_t = Start::Hour)]
-    pub(crate) start: Start,
+    pub start: Start,
     /// End after one pass.
     #[arg(long)]
-    pub(crate) once: bool,
+    pub once: bool,
     /// UDP port that the packets in the capture were sent to.
     #[arg(long, value_name = "PORT", default_value_t = 2055, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: u16,
+    pub port: u16,
     /// How many times faster than --duration a pass is sent.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
-    pub(crate) speed: f64,
+    pub speed: f64,
 }
 
 /// When a pass begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Start {
+pub enum Start {
     /// At once, the next one right after it.
     Now,
     /// At the next full hour of local time.
@@ -50,7 +62,7 @@ pub(crate) enum Start {
 
 impl Options {
     /// How long one pass takes.
-    pub(crate) fn pass_time(&self) -> Duration {
+    pub fn pass_time(&self) -> Duration {
         Duration::try_from_secs_f64(self.duration.as_secs_f64() / self.speed).unwrap_or(Duration::MAX)
     }
 }

@@ -7,14 +7,13 @@ const WIDTH: usize = 78;
 /// Where the text of an option begins.
 const INDENT: usize = 32;
 
-const HEAD: &str = "\
-Records network interfaces into rolling capture files, with n2disk's options.
+/// What the program does, in a sentence.
+pub const ABOUT: &str = "Records network interfaces into rolling capture files, with n2disk's options.";
 
-Usage: pcapx-recorder [CONFIGURATION FILE] [OPTIONS]
+const USAGE: &str = "Usage: pcapx-recorder [CONFIGURATION FILE] [OPTIONS]";
 
-";
-
-const TAIL: &str = "\
+/// What stands below the options.
+pub const MORE: &str = "\
 A size in MB counts 1 048 576 bytes, as n2disk's does.
 
 The configuration file has one option a line, with = or a blank before the
@@ -69,8 +68,7 @@ pub(super) fn asked(option: &OptionSpec) -> Option<String> {
 
 /// The help.
 fn text() -> String {
-    let mut text = HEAD.to_owned();
-    text.push_str("Options:\n");
+    let mut text = format!("{ABOUT}\n\n{USAGE}\n\nOptions:\n");
     for option in OPTIONS {
         if let Effect::Sets { doc, .. } = option.effect {
             entry(&mut text, &synopsis(option), doc);
@@ -90,7 +88,7 @@ fn text() -> String {
         wrap(&mut text, &names.join(", "), 2, 2);
     }
     text.push('\n');
-    text.push_str(TAIL);
+    text.push_str(MORE);
     text
 }
 

@@ -48,6 +48,7 @@ mod value;
 use std::ffi::OsString;
 
 pub use error::{OptionsError, Place, Problem, Warning};
+pub use help::{ABOUT, MORE};
 pub use settings::{Direction, DiskLimit, Input, Settings, Simulation};
 pub use slicing::Layer;
 pub use table::{Effect, OPTIONS, OptionSpec, Setting, Value};
