@@ -6,9 +6,9 @@ usage() {
     cat <<'TEXT'
 usage: deploy/install.sh [--root DIR] [--bin-dir DIR] [--npcapextract] [--uninstall]
 
-Puts the five binaries into /usr/bin, units, sysusers and tmpfiles below /usr/lib, the shipped files into
-/usr/share/pcapx and, where there is none yet, the configuration into /etc/pcapx and the recorder's into
-/etc/n2disk. Run as root; running it again installs the newer binaries and keeps the configuration. Nothing is
+Puts the five binaries into /usr/bin, units, sysusers and tmpfiles below /usr/lib, manual pages, completions and
+the shipped files below /usr/share and, where there is none yet, the configuration into /etc/pcapx and the
+recorder's into /etc/n2disk. deploy/files lists them; the Debian packages are made of the same list. Run as root; running it again installs the newer binaries and keeps the configuration. Nothing is
 enabled. Build first: cargo build --release --workspace
 
   --root DIR       stage below DIR: needs no root, touches no account, owner or service. The staged config.json
@@ -26,9 +26,7 @@ root=
 bin_dir=${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-$repository/target}}/release
 link=no
 action=install
-binaries='pcapx-listener pcapx-fileserver pcapx-recorder pcapx-extract netflow-replay'
-units='pcapx.target pcapx-listener.service pcapx-fileserver.service pcapx-listener.socket pcapx-fileserver.socket'
-units="$units pcapx-recorder.service"
+manual=
 
 fail() { echo "install.sh: $*" >&2; exit 1; }
 
@@ -51,18 +49,27 @@ done
 
 on_system() { [ -z "$root" ]; }
 systemd_runs() { on_system && [ -d /run/systemd/system ]; }
+rows() { sed '/^#/d; /^$/d' "$here/files"; } # package, mode, file, target
+source_of() {
+    case $1 in
+    bin/*) echo "$bin_dir/${1#bin/}" ;;
+    manual/*) echo "$manual/${1#manual/}" ;;
+    *) echo "$repository/$1" ;;
+    esac
+}
 put() { # MODE FILE TARGET
     mkdir -p "$(dirname "$root$3")"
     install -m "$1" "$2" "$root$3"
 }
 
 if [ "$action" = uninstall ]; then
+    units=$(rows | sed -n 's|.* /usr/lib/systemd/system/||p')
     # shellcheck disable=SC2086 # a word for each unit
     if systemd_runs; then systemctl disable --now $units || true; fi
-    for unit in $units; do rm -f "$root/usr/lib/systemd/system/$unit"; done
-    for binary in $binaries; do rm -f "$root/usr/bin/$binary"; done
+    rows | while read -r _ _ _ target; do
+        case $target in /etc/*) ;; *) rm -f "$root$target" ;; esac
+    done
     if [ "$(readlink "$root/usr/bin/npcapextract" 2>/dev/null)" = pcapx-extract ]; then rm "$root/usr/bin/npcapextract"; fi
-    rm -f "$root/usr/lib/sysusers.d/pcapx.conf" "$root/usr/lib/tmpfiles.d/pcapx.conf"
     rm -rf "$root/usr/share/pcapx" "$root/var/lib/pcapx/index"
     if [ -d "$root/var/lib/pcapx" ]; then rmdir "$root/var/lib/pcapx" || true; fi
     if systemd_runs; then systemctl daemon-reload; fi
@@ -70,20 +77,18 @@ if [ "$action" = uninstall ]; then
     exit 0
 fi
 
-for binary in $binaries; do
+for binary in pcapx-manual $(rows | sed -n 's|.* bin/\([^ ]*\) .*|\1|p'); do
     [ -x "$bin_dir/$binary" ] ||
         fail "$bin_dir/$binary is missing; build it: cargo build --release --workspace, or name its folder: --bin-dir"
 done
-for binary in $binaries; do put 755 "$bin_dir/$binary" "/usr/bin/$binary"; done
-for unit in $units; do put 644 "$here/$unit" "/usr/lib/systemd/system/$unit"; done
-put 644 "$here/pcapx.sysusers.conf" /usr/lib/sysusers.d/pcapx.conf
-put 644 "$here/pcapx.tmpfiles.conf" /usr/lib/tmpfiles.d/pcapx.conf
-for shipped in config.json n2disk.conf n2disk.service; do
-    put 644 "$repository/config/$shipped" "/usr/share/pcapx/$shipped"
-done
-
-for shipped in pcapx.rules.yml pcapx.rules.test.yml grafana-dashboard.json; do
-    put 644 "$here/monitoring/$shipped" "/usr/share/pcapx/monitoring/$shipped"
+manual=$(mktemp -d)
+trap 'rm -rf "$manual"' EXIT
+"$bin_dir/pcapx-manual" "$manual" >/dev/null
+rows | while read -r _ mode file target; do
+    case $target in
+    /etc/*) ;; # below
+    *) put "$mode" "$(source_of "$file")" "$target" ;;
+    esac
 done
 
 config=/etc/pcapx/config.json
