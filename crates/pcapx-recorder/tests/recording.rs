@@ -1,5 +1,7 @@
 //! From a source to segments: what is recorded is what came.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +20,7 @@ use pcapx_recorder::sieve::Sieve;
 use pcapx_recorder::source::{FileSource, PacketSource};
 use pcapx_recorder::storage::{Layout, Retention, StoragePlan, recover};
 use pcapx_testkit::capture;
+use pcapx_testkit::tool::{self, Tcpdump};
 use pcapx_testkit::trace::Trace;
 use pcapx_timeline::Catalog;
 use pcapx_timeline::index::{Identity, IndexPlace, IndexReader};
@@ -27,11 +30,21 @@ const NO_LIMIT: u64 = u64::MAX;
 
 struct Site {
     dir: tempfile::TempDir,
+    /// The timeline's name beside the dump folder's; the same for one tree.
+    timeline: &'static str,
 }
 
 impl Site {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), timeline: "rolling" }
+    }
+
+    fn two_trees() -> Self {
+        Self { timeline: "timeline", ..Self::new() }
+    }
+
+    fn timeline(&self) -> PathBuf {
+        self.dir.path().join(self.timeline)
     }
 
     fn dump(&self) -> PathBuf {
@@ -40,13 +53,24 @@ impl Site {
 
     fn layout(&self) -> Layout {
         std::fs::create_dir_all(self.dump()).unwrap();
-        Layout::new(self.dump(), Some(self.dump()), 0o640, 0o750, LocalZone::named("UTC").unwrap())
+        std::fs::create_dir_all(self.timeline()).unwrap();
+        Layout::new(self.dump(), Some(self.timeline()), 0o640, 0o750, LocalZone::named("UTC").unwrap())
     }
 
     fn record(&self, file: &Path, rotation: Rotation, limit: u64) -> Arc<Counters> {
+        self.record_stamped(file, rotation, limit, true)
+    }
+
+    fn record_stamped(
+        &self,
+        file: &Path,
+        rotation: Rotation,
+        limit: u64,
+        nanoseconds: bool,
+    ) -> Arc<Counters> {
         let counters = Arc::new(Counters::default());
         let mut source = FileSource::open(file, 65_535).unwrap();
-        let form = RecordForm { link_type: source.link_type(), snaplen: 65_535, nanoseconds: true };
+        let form = RecordForm { link_type: source.link_type(), snaplen: 65_535, nanoseconds };
         let reserve = 1 << 20;
         let room =
             Retention::new(self.layout(), DiskLimit::Bytes(limit), reserve, Arc::clone(&counters)).unwrap();
@@ -182,6 +206,92 @@ fn a_torn_segment_is_cut_and_published_with_its_index() {
     }
     let catalog = Catalog::open(&[site.dump()]).unwrap();
     assert!(catalog.query(None, Window::ALL).survey().unwrap().segments.is_empty());
+}
+
+#[test]
+fn wireshark_and_tcpdump_open_every_file() {
+    let (Some(capinfos), Some(tshark), Some(tcpdump)) =
+        (tool::require("capinfos"), tool::require("tshark"), Tcpdump::require())
+    else {
+        return;
+    };
+    for (nanoseconds, precision) in [(true, "nanoseconds (9)"), (false, "microseconds (6)")] {
+        let site = Site::new();
+        let trace = site.trace(1 << 20);
+        let third = Rotation { duration: Some(Duration::from_secs(1200)), bytes: None, packets: None };
+        site.record_stamped(&trace[0], third, NO_LIMIT, nanoseconds);
+        assert_eq!(segments(&site.dump()).len(), 3);
+        for path in segments(&site.dump()) {
+            let own = packets(std::slice::from_ref(&path));
+            let told = capinfos.run([OsStr::new("-M"), path.as_os_str()]);
+            let text = String::from_utf8(told.stdout).unwrap();
+            assert!(told.status.success() && told.stderr.is_empty(), "{text}");
+            for (name, value) in [
+                ("File encapsulation:", "ether"),
+                ("File timestamp precision:", precision),
+                ("Number of packets:", &own.len().to_string()),
+                ("Strict time order:", "True"),
+            ] {
+                let is_told = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim() == value);
+                assert!(text.lines().any(is_told), "{name} {value} is not in {text}");
+            }
+            let fields = ["-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len"].map(OsStr::new);
+            let told =
+                tshark.run([OsStr::new("-n"), OsStr::new("-r"), path.as_os_str()].into_iter().chain(fields));
+            let digits = if nanoseconds { 9 } else { 6 };
+            let unit = 10_i64.pow(9 - digits);
+            let expected: String = own
+                .iter()
+                .map(|(nanos, len, _)| {
+                    let (secs, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000 / unit * unit);
+                    format!("{secs}.{rest:09}\t{len}\n")
+                })
+                .collect();
+            assert_eq!(String::from_utf8(told.stdout).unwrap(), expected);
+            let theirs = tcpdump.read(&path, "").unwrap().packets;
+            assert!(theirs.iter().map(|p| (p.time.as_nanos(), p.orig_len, p.data.clone())).eq(own));
+        }
+    }
+}
+
+#[test]
+fn links_torn_by_a_power_failure_are_made_again() {
+    for site in [Site::new(), Site::two_trees()] {
+        let trace = site.trace(1 << 20);
+        site.record(&trace[0], MINUTE, NO_LIMIT);
+        let links = |site: &Site| -> BTreeMap<PathBuf, PathBuf> {
+            let all = walk(&site.dump()).into_iter().chain(walk(&site.timeline()));
+            all.filter(|path| path.is_symlink())
+                .map(|path| (path.clone(), path.read_link().unwrap()))
+                .collect()
+        };
+        let whole = links(&site);
+        assert_eq!(whole.len(), 120);
+        // Each link in its turn has one of the ends that a journal without data leaves: none, a part of a name, a folder above.
+        for (n, (link, target)) in whole.iter().enumerate() {
+            let target = target.to_str().unwrap();
+            let torn = match n % 4 {
+                0 => None,
+                1 => Some(&target[..target.len() - 7]),
+                2 => Some(&target[..1]),
+                _ => continue,
+            };
+            std::fs::remove_file(link).unwrap();
+            torn.map(|torn| std::os::unix::fs::symlink(torn, link).unwrap());
+        }
+        // One whose segment never came to the disk.
+        let lost = whole.keys().find(|link| link.extension().is_some_and(|ending| ending == "pcap")).unwrap();
+        let lost = lost.with_file_name("1.000000.pcap");
+        std::os::unix::fs::symlink(site.dump().join("1.000000/1.000000.pcap"), &lost).unwrap();
+
+        let recovered = recover(&site.layout(), true).unwrap();
+        assert!(links(&site) == whole);
+        assert_eq!(recovered.removed, 1);
+        assert!(recovered.segments.is_empty());
+        assert_eq!(segments(&site.timeline()).len(), 60);
+        let again = recover(&site.layout(), true).unwrap();
+        assert_eq!((again.mended, again.removed), (0, 0));
+    }
 }
 
 /// Everything below a folder but folders, links not followed.

@@ -162,16 +162,17 @@ impl Layout {
     /// Gives a segment that has its name its links.
     pub(super) fn link_up(&self, paths: &SegmentPaths) -> Result<(), StorageError> {
         let Some(link) = &paths.link else { return Ok(()) };
-        if !link.exists() {
+        if !leads_to(link, &paths.sealed) {
             self.link(link, &paths.sealed)?;
         }
         self.link(&with_suffix(&paths.sealed, ".timeline"), link)
     }
 
-    /// Makes the links of a sealed segment where there are none that lead anywhere. Answers whether it had to.
+    /// Makes the links of a sealed segment where there are none that lead to it. Answers whether it had to.
     pub(super) fn mend(&self, sealed: &Path) -> Result<bool, StorageError> {
         let back = with_suffix(sealed, ".timeline");
-        let is_wanting = |paths: &SegmentPaths| paths.link.is_some() && !back.exists() && sealed.exists();
+        let is_wanting =
+            |paths: &SegmentPaths| paths.link.is_some() && !leads_to(&back, sealed) && sealed.exists();
         let paths = self.paths_of(sealed).filter(is_wanting);
         paths.map_or(Ok(false), |paths| self.link_up(&paths).map(|()| true))
     }
@@ -301,6 +302,12 @@ impl Layout {
 /// Device and inode of a folder.
 fn id_of(folder: &Path) -> Option<(u64, u64)> {
     fs::metadata(folder).ok().filter(fs::Metadata::is_dir).map(|folder| (folder.dev(), folder.ino()))
+}
+
+/// Whether `link` ends at this segment. One whose target was torn by a power failure may well end somewhere else.
+fn leads_to(link: &Path, segment: &Path) -> bool {
+    let id = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    id(link).is_some_and(|end| Some(end) == id(segment))
 }
 
 /// The name of a segment: seconds and microseconds.
