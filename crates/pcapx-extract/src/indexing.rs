@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt, voice: Voice) -> Result<Co
     let threads = threads.min(todo.wanted.len()).max(1);
     let tally = build(&todo.wanted, &place, threads, interrupt, voice);
     interrupt.check()?;
-    tally.tell_failures(voice);
+    tally.tell_failures(&place, voice);
     if voice.sums_up() {
         tell(format_args!(
             "{}",
@@ -151,12 +151,16 @@ impl Tally {
                 self.is_unwritable = true;
                 format!("gets no index, it cannot be written: {e}")
             }
+            IndexError::Occupied(e) => {
+                self.is_unwritable = true;
+                format!("gets no index, its name cannot be used where it would stand: {e}")
+            }
             error => format!("gets no index: {error}"),
         };
         self.failures.push((segment.path.clone(), why));
     }
 
-    fn tell_failures(&self, voice: Voice) {
+    fn tell_failures(&self, place: &IndexPlace, voice: Voice) {
         let told = if voice.names_files() { self.failures.len() } else { FAILURES_TOLD };
         for (path, why) in self.failures.iter().take(told) {
             voice.note(&format_args!("{path:?} {why}"));
@@ -167,7 +171,7 @@ impl Tally {
                 self.failures.len() - told
             ));
         }
-        if self.is_unwritable {
+        if self.is_unwritable && place.folder().is_none() {
             voice.note(
                 &"--index-dir DIR puts indexes into a folder of your own; give it to later searches, too",
             );

@@ -35,9 +35,9 @@ impl fmt::Display for Summary<'_> {
         if self.answer.extraction.limit_hit.is_none() {
             self.searched(f)?;
         }
-        let warnings = self.unread();
-        if warnings > 0 {
-            write!(f, "\n  warnings {warnings}: not every file could be searched to its end")?;
+        let hiding = self.warnings(|warning| warning.kind.may_hide_packets());
+        if hiding > 0 {
+            write!(f, "\n  warnings {hiding}: not every file could be searched to its end")?;
         }
         write!(f, "\n  took     {:.3} s", self.took.as_secs_f64())
     }
@@ -81,10 +81,8 @@ impl Summary<'_> {
         }
     }
 
-    /// Warnings of files that could not be searched; an index that was not used only cost time.
-    fn unread(&self) -> usize {
-        let is_unread = |warning: &&Warning| !matches!(warning.kind, WarningKind::IndexNotUsed(_));
-        self.answer.extraction.warnings.iter().filter(is_unread).count()
+    fn warnings(&self, counts: impl Fn(&Warning) -> bool) -> usize {
+        self.answer.extraction.warnings.iter().filter(|warning| counts(warning)).count()
     }
 
     /// Files that do not stay are not counted.
@@ -103,7 +101,8 @@ impl Summary<'_> {
             return "there is no file in the timeline".to_owned();
         }
         if counts.segments == 0 && counts.segments_excluded == 0 {
-            return match self.unread() {
+            // An index that was not used only cost time.
+            return match self.warnings(|warning| !matches!(warning.kind, WarningKind::IndexNotUsed(_))) {
                 0 => format!("none of {} reaches into the window", counted(files, "file")),
                 n => format!(
                     "no file that reaches into the window can be read ({})",

@@ -116,7 +116,13 @@ fn what_cannot_be_indexed_has_its_exit_code() {
     // A file stands where the folder would have to be: that stops root, too.
     fs::write(room.path("index"), "").unwrap();
     let ran = room.run(&["--index", arg(&room.timeline()), "--index-dir", arg(&room.path("index"))]).ended(4);
-    ran.says("gets no index, it cannot be written: ").says("--index-dir DIR puts indexes");
+    let ran = ran.says("gets no index, it cannot be written: ");
+    assert!(!ran.stderr.contains("--index-dir DIR puts"), "one was given: {}", ran.stderr);
+    // So does a folder where the index would have to be.
+    fs::create_dir(sidecar(&room.recorded()[0])).unwrap();
+    let ran = room.run(&["--index", arg(&room.timeline())]).ended(4).says("indexed: 3 files");
+    ran.says("gets no index, its name cannot be used where it would stand: ")
+        .says("--index-dir DIR puts indexes");
     room.run(&["--index", "x", "-t", "y"]).ended(2);
     // npcapextract's letter for an index is not taken for ours.
     room.run(&["-i", "x.idx", "-a", arg(&room.recorded()[0]), "-o", "a.pcap"])
