@@ -201,13 +201,16 @@ fn usual() -> Option<TimeZone> {
     TimeZone::tzif(&name, &fs::read(file).ok()?).ok()
 }
 
-/// Whether a `TZ` is the name of a zone, `Region/City`, and neither a rule nor a path.
+/// Whether a `TZ` is the name of a zone, `Region/City` or `UTC`, and neither a rule, which has digits, nor a path.
 fn is_place(zone: &str) -> bool {
     let is_word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_alphabetic())
             && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
     };
-    zone.contains('/') && zone.split('/').all(is_word)
+    match zone.contains('/') {
+        true => zone.split('/').all(is_word),
+        false => !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphabetic()),
+    }
 }
 
 /// The zone's name, for example `Europe/Warsaw`; one that comes from a rule or an unnamed file has none.
@@ -298,6 +301,27 @@ mod tests {
         assert_eq!((offset(1_772_356_272), offset(utc("2026-07-01T08:11:12Z"))), (3600, 7200));
         for extreme in [Timestamp::MIN, Timestamp::MAX] {
             assert!(warsaw().offset_secs(extreme).abs() < 86_400);
+        }
+    }
+
+    #[test]
+    fn a_name_is_told_from_a_rule_and_a_path() {
+        for name in ["UTC", "CET", "Europe/Warsaw", "America/Argentina/Buenos_Aires", "Etc/GMT-14"] {
+            assert!(is_place(name), "{name}");
+        }
+        for other in [
+            "",
+            "/",
+            ":UTC",
+            "CET-1",
+            "EST5EDT",
+            "/etc/localtime",
+            "Europe/",
+            "../UTC",
+            "Europe/../UTC",
+            "<-03>3",
+        ] {
+            assert!(!is_place(other), "{other}");
         }
     }
 

@@ -67,5 +67,6 @@ impl Voice {
 
 /// Writes a line to standard error. Nobody can be told that this cannot be written, and no answer is worse for it.
 pub(crate) fn tell(line: Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
+    // In one piece: standard error has no buffer, and a summary is a hundred pieces of text.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
