@@ -207,9 +207,10 @@ fn is_place(zone: &str) -> bool {
         word.starts_with(|c: char| c.is_ascii_alphabetic())
             && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
     };
-    match zone.contains('/') {
-        true => zone.split('/').all(is_word),
-        false => !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphabetic()),
+    if zone.contains('/') {
+        zone.split('/').all(is_word)
+    } else {
+        !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphabetic())
     }
 }
 
