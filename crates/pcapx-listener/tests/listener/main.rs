@@ -11,6 +11,7 @@ mod follow;
 mod gates;
 mod indexing;
 mod joining;
+mod kills;
 mod limits;
 mod load;
 mod monitoring;

@@ -131,6 +131,11 @@ impl<W: Write> PcapWriter<W> {
         Ok(Self { form, sink })
     }
 
+    /// Lets what was written so far be read by others.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
     /// Appends `packet` and says how many bytes that took.
     pub fn packet(&mut self, packet: &Packet) -> io::Result<u64> {
         let kept = self.form.kept(packet);
