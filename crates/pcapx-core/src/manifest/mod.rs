@@ -376,6 +376,55 @@ impl Span {
 }
 
 impl Manifest {
+    /// The manifest of evidence `name` that has just been accepted: nothing has been searched yet. What else is known of the
+    /// question is for the caller to add.
+    pub fn accepted(name: String, filter: String, asked: Span, request: Requested) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            name,
+            state: State::Queued,
+            open: true,
+            reason: None,
+            failure: None,
+            file: None,
+            packets: None,
+            bytes: None,
+            sha256: None,
+            limit: None,
+            directions: None,
+            filter,
+            mode: None,
+            client: Vec::new(),
+            asked,
+            covered: Vec::new(),
+            gaps: Vec::new(),
+            searched_up_to: None,
+            recording: None,
+            capture_drops: None,
+            search: None,
+            segments: Vec::new(),
+            unreadable: Vec::new(),
+            about: None,
+            alert: None,
+            refused: Vec::new(),
+            extractor: String::new(),
+            format: Format::default(),
+            timings: Timings::default(),
+            updated: request.at,
+            request,
+            finished: None,
+            versions: Versions::default(),
+            question: String::new(),
+            subject: String::new(),
+        }
+    }
+
+    /// Tells of no capture any more.
+    pub fn forget_capture(&mut self) {
+        (self.file, self.bytes, self.packets, self.sha256) = (None, None, None, None);
+        (self.directions, self.searched_up_to) = (None, None);
+    }
+
     /// The time that was asked for.
     pub fn window(&self) -> Result<Window, WindowReversed> {
         Window::new(self.asked.from, self.asked.to)

@@ -65,7 +65,12 @@ impl EvidenceFolder {
         if stale > 0 {
             log::info!("output_dir: unfinished files of an earlier run removed: {stale}");
         }
-        Ok(Self { path: path.to_owned(), serial: AtomicU64::new(0) })
+        let folder = Self { path: path.to_owned(), serial: AtomicU64::new(0) };
+        let second = folder.clear_second_names()?;
+        if second > 0 {
+            log::info!("output_dir: second names that an earlier run has left removed: {second}");
+        }
+        Ok(folder)
     }
 
     /// Where the published file `name` is.
@@ -105,6 +110,11 @@ impl EvidenceFolder {
 }
 
 impl Hidden {
+    /// The guard of a hidden file that stands at `path` already.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
     /// Where the file is to be written.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -123,6 +133,14 @@ impl Drop for Hidden {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => log::warn!("cannot remove {}: {error}", self.path.display()),
         }
+    }
+}
+
+/// What was to be removed or linked may be gone already.
+pub(super) fn gone_or(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

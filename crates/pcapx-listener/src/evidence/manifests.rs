@@ -11,7 +11,8 @@ use pcapx_core::digest::Digest;
 use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest};
 
 use super::EvidenceFolder;
-use super::folder::FILE_MODE;
+use super::aside::digest_file;
+use super::folder::{FILE_MODE, gone_or};
 
 /// The largest manifest that is read: an alert of 2 MiB, each byte of it escaped, and what we tell of it.
 const LARGEST_BYTES: u64 = 16 << 20;
@@ -44,6 +45,11 @@ impl EvidenceFolder {
         })
     }
 
+    /// Whether something stands where the manifest called `name` would.
+    pub(super) fn has_manifest(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.path(&manifest_file(name))).is_ok()
+    }
+
     /// Writes `manifest` as it is, its alert included.
     pub(crate) fn write(&self, manifest: &Manifest) -> io::Result<()> {
         let (hidden, name) = (self.hidden(&manifest.name, MANIFEST_SUFFIX), manifest_file(&manifest.name));
@@ -68,7 +74,14 @@ impl EvidenceFolder {
         let hidden = self.hidden(name, DIGEST_SUFFIX);
         let mut file = File::options().write(true).create_new(true).mode(FILE_MODE).open(hidden.path())?;
         file.write_all(&serde_json::to_vec(digest)?)?;
-        fs::rename(hidden.path(), self.path(&format!("{name}{DIGEST_SUFFIX}")))
+        fs::rename(hidden.path(), self.path(&digest_file(name)))
+    }
+
+    /// Removes the digest of the evidence called `name`: it is that of an earlier capture.
+    pub(crate) fn forget_digest(&self, name: &str) {
+        if let Err(error) = gone_or(fs::remove_file(self.path(&digest_file(name)))) {
+            log::warn!("the digest of {name} is out of date and cannot be removed: {error}");
+        }
     }
 
     /// The names of all manifests, the newest alert last: names begin with the alert's time.

@@ -11,20 +11,21 @@
 //! So the link of an alert shows what was last asked about it, as links always have, and nothing is overwritten: not the
 //! evidence of alerts whose ids become the same name, nor an earlier answer about the same alert.
 //!
-//! Evidence steps aside by links: the new names come first, the old ones go when the newcomer's manifest stands. A crash in
-//! between leaves evidence under both names, and none is lost.
+//! How evidence moves is told in [`aside`](super::aside).
 
 use std::fs;
 use std::io;
 
-use pcapx_core::manifest::{DIGEST_SUFFIX, Manifest};
+use pcapx_core::manifest::Manifest;
 
-use super::manifests::manifest_file;
 use super::{EvidenceFolder, Shelved};
 
 /// Names that are tried for one alert. Whoever sends more alerts of one second whose ids have the same letters is told that
 /// it does not work.
 const ATTEMPTS: u32 = 10_000;
+/// Names beside a name that are free before it is believed that no more follow: retention takes the oldest, and evidence
+/// that comes back leaves its place empty.
+const FREE_BEHIND_THE_LAST: usize = 32;
 
 /// What the name is to be found for.
 #[derive(Clone, Copy, Debug)]
@@ -55,19 +56,24 @@ impl EvidenceFolder {
     }
 
     fn standing_of(&self, wanted: Wanted<'_>) -> io::Result<Standing> {
+        let mut earlier: Option<Box<Manifest>> = None;
         for attempt in 1..=ATTEMPTS {
             let name = match attempt {
                 1 => wanted.stem.to_owned(),
                 _ => format!("{}-{attempt}", wanted.stem),
             };
             match self.manifest(&name)? {
-                Shelved::Nothing if self.is_free(&name) => return Ok(Standing::Free(name)),
+                Shelved::Nothing if self.is_free(&name) => {
+                    let Some(found) = earlier else { return Ok(Standing::Free(name)) };
+                    let aside = self.aside_answer(&found, wanted)?;
+                    return Ok(Standing::Earlier(found, aside));
+                }
                 Shelved::Manifest(found) if found.question == wanted.question => {
                     return Ok(Standing::Same(found));
                 }
-                Shelved::Manifest(found) if found.subject == wanted.subject => {
-                    let aside = self.aside_answer(&found, wanted)?;
-                    return Ok(Standing::Earlier(found, aside));
+                // One that could not step aside has let this question's answer have a name further on.
+                Shelved::Manifest(found) if found.subject == wanted.subject && earlier.is_none() => {
+                    earlier = Some(found);
                 }
                 Shelved::Nothing | Shelved::Manifest(_) => {}
                 Shelved::Damaged(reason) => {
@@ -80,16 +86,31 @@ impl EvidenceFolder {
 
     /// Evidence of the question that has stepped aside, if there is some.
     fn aside_answer(&self, found: &Manifest, wanted: Wanted<'_>) -> io::Result<Option<Box<Manifest>>> {
-        for number in 1..=ATTEMPTS {
-            match self.manifest(&aside(&found.name, number))? {
-                Shelved::Nothing => break,
-                Shelved::Manifest(earlier) if earlier.question == wanted.question => {
-                    return Ok(Some(earlier));
-                }
-                Shelved::Manifest(_) | Shelved::Damaged(_) => {}
+        for name in self.asides(&found.name) {
+            if let Shelved::Manifest(earlier) = self.manifest(&name)?
+                && earlier.question == wanted.question
+            {
+                return Ok(Some(earlier));
             }
         }
         Ok(None)
+    }
+
+    /// The names under which earlier answers stand beside `name`.
+    pub(super) fn asides(&self, name: &str) -> impl Iterator<Item = String> {
+        let mut free = 0;
+        let names = (1..=ATTEMPTS).map(move |number| aside(name, number));
+        let names = names.map(|name| (self.has_manifest(&name), name)).take_while(move |(is_there, _)| {
+            free = if *is_there { 0 } else { free + 1 };
+            free <= FREE_BEHIND_THE_LAST
+        });
+        names.filter(|(is_there, _)| *is_there).map(|(_, name)| name)
+    }
+
+    /// A name beside `name` under which nothing stands, for an earlier answer.
+    pub(super) fn free_aside(&self, name: &str) -> io::Result<String> {
+        let mut names = (1..=ATTEMPTS).map(|number| aside(name, number));
+        names.find(|name| !self.has_manifest(name) && self.is_free(name)).ok_or_else(too_many)
     }
 
     /// A name beside `stem` under which nothing stands.
@@ -103,74 +124,12 @@ impl EvidenceFolder {
         Err(too_many())
     }
 
-    /// Gives `earlier` a name beside its own, from where its old name can be taken. Returns it under its new name.
-    pub(crate) fn step_aside(&self, earlier: &Manifest) -> io::Result<Manifest> {
-        let number = (1..=ATTEMPTS).find(|number| {
-            let name = aside(&earlier.name, *number);
-            matches!(self.manifest(&name), Ok(Shelved::Nothing)) && self.is_free(&name)
-        });
-        let Some(number) = number else {
-            return Err(too_many());
-        };
-        let mut moved = earlier.clone();
-        moved.name = aside(&earlier.name, number);
-        if let Some(file) = &earlier.file {
-            let ending = file.strip_prefix(&earlier.name).unwrap_or(".pcap");
-            let file_aside = format!("{}{ending}", moved.name);
-            fs::hard_link(self.path(file), self.path(&file_aside))?;
-            moved.file = Some(file_aside);
-        }
-        let digest = self.path(&format!("{}{DIGEST_SUFFIX}", earlier.name));
-        match fs::hard_link(digest, self.path(&format!("{}{DIGEST_SUFFIX}", moved.name))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        self.write(&moved)?;
-        Ok(moved)
-    }
-
-    /// Takes the capture and the digest of `earlier` away from its old name: a newcomer's manifest stands there.
-    pub(crate) fn vacate(&self, earlier: &Manifest) -> io::Result<()> {
-        let files = [earlier.file.clone(), Some(format!("{}{DIGEST_SUFFIX}", earlier.name))];
-        for file in files.into_iter().flatten() {
-            match fs::remove_file(self.path(&file)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        self.sync()
-    }
-
-    /// Gives evidence that had stepped aside the name `name`, which has been left. Returns it under that name.
-    pub(crate) fn come_back(&self, aside: &Manifest, name: &str) -> io::Result<Manifest> {
-        let mut back = Manifest { name: name.to_owned(), ..aside.clone() };
-        if let Some(file) = &aside.file {
-            let file_back = format!("{name}{}", file.strip_prefix(&aside.name).unwrap_or(".pcap"));
-            fs::rename(self.path(file), self.path(&file_back))?;
-            back.file = Some(file_back);
-        }
-        let digest = |name: &str| self.path(&format!("{name}{DIGEST_SUFFIX}"));
-        match fs::rename(digest(&aside.name), digest(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        self.write(&back)?;
-        fs::remove_file(self.path(&manifest_file(&aside.name)))?;
-        self.sync()?;
-        Ok(back)
-    }
-
     /// Whether no capture stands under the name, of which no manifest tells.
     fn is_free(&self, name: &str) -> bool {
         [".pcap", ".pcapng"]
             .into_iter()
             .all(|ending| fs::symlink_metadata(self.path(&format!("{name}{ending}"))).is_err())
     }
-}
-
-/// The names beside `name` to which earlier answers step, in their order.
-pub(super) fn aside_names(name: &str) -> impl Iterator<Item = String> {
-    (1..=ATTEMPTS).map(move |number| aside(name, number))
 }
 
 fn aside(name: &str, number: u32) -> String {

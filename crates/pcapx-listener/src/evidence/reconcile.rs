@@ -1,62 +1,104 @@
-//! After an end in the midst of things: what stands under the name of a job, and what its manifest tells of it.
+//! After an end in the midst of things: what stands in the folder, and what manifests tell of it.
 //!
 //! | the end came between | what is found | what is done |
 //! |---|---|---|
-//! | a capture's publication and its manifest | a file that the manifest does not tell of, or not in this length | the manifest tells of it: what was found is not lost, even if the recording has been rotated away since |
-//! | a newcomer's manifest and the clearing of its name | a file that stands under `<name>.1` … as well | the name is cleared |
+//! | a capture's publication and its manifest | a file that the manifest does not tell of, or not in this form | the manifest tells of it: what was found is not lost, even if the recording has been rotated away since |
+//! | a newcomer's manifest and the clearing of its name | files that stand beside under `<name>.1` … as well | the name is cleared |
+//! | a second name and its manifest, or the other way round | a file that no manifest tells of, and that has another name of which one tells | the second name goes |
+//!
+//! A file that has no other name stays, whatever it is.
 
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use pcapx_core::manifest::{Manifest, hex};
+use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest, hex};
 use sha2::{Digest, Sha256};
 
-use super::EvidenceFolder;
-use super::names::aside_names;
+use super::folder::gone_or;
+use super::{EvidenceFolder, Shelved};
 
 /// Bytes that are hashed at a time: more than the disk reads ahead.
 const HASH_CHUNK_BYTES: usize = 256 << 10;
+/// How the files of evidence end that a manifest tells of.
+const ENDINGS: [&str; 3] = [DIGEST_SUFFIX, ".pcapng", ".pcap"];
 
 impl EvidenceFolder {
     /// Makes `manifest`, of a job that is not done, tell what is there. Nobody else works on the job.
     pub(crate) fn reconcile(&self, manifest: &mut Manifest) -> io::Result<()> {
-        if self.capture_bytes(manifest).is_some() {
-            return Ok(());
-        }
-        (manifest.file, manifest.bytes, manifest.packets, manifest.sha256) = (None, None, None, None);
-        manifest.searched_up_to = None;
-        let mut newest = None;
+        self.clear_links(manifest)?;
+        let mut found = Vec::new();
         for ending in [".pcap", ".pcapng"] {
             let file = format!("{}{ending}", manifest.name);
-            let Ok(found) = fs::symlink_metadata(self.path(&file)) else { continue };
-            if !found.is_file() {
-                continue;
+            if let Ok(about) = fs::symlink_metadata(self.path(&file))
+                && about.is_file()
+            {
+                found.push((about.modified()?, file, about.len()));
             }
-            if self.stands_aside(&manifest.name, ending, &found) {
-                fs::remove_file(self.path(&file))?;
-                continue;
-            }
-            let written = found.modified()?;
-            if newest.is_none_or(|newest| newest < written) {
-                newest = Some(written);
-                manifest.sha256 = Some(hex(&sha256(&self.path(&file))?));
-                manifest.bytes = Some(found.len());
-                manifest.file = Some(file);
+        }
+        found.sort();
+        let Some((_, file, bytes)) = found.pop() else {
+            manifest.forget_capture();
+            return Ok(());
+        };
+        let sha256 = hex(&sha256(&self.path(&file))?);
+        if (manifest.file.as_ref(), manifest.sha256.as_ref()) != (Some(&file), Some(&sha256)) {
+            manifest.forget_capture();
+        }
+        (manifest.file, manifest.bytes, manifest.sha256) = (Some(file), Some(bytes), Some(sha256));
+        // What is left has another form: the newer one has its packets, and some of another kind.
+        found.iter().try_for_each(|(_, older, _)| gone_or(fs::remove_file(self.path(older))))
+    }
+
+    /// Clears the name of `manifest` of what has stepped aside, is another question's, and stands under its old name as well.
+    fn clear_links(&self, manifest: &Manifest) -> io::Result<()> {
+        for ending in ENDINGS {
+            let path = self.path(&format!("{}{ending}", manifest.name));
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            let is_other = |aside: String| {
+                let other = fs::symlink_metadata(self.path(&format!("{aside}{ending}")));
+                other.is_ok_and(|other| inode(&other) == inode(&found))
+                    && !matches!(self.manifest(&aside), Ok(Shelved::Manifest(of)) if of.question == manifest.question)
+            };
+            if found.nlink() > 1 && self.asides(&manifest.name).any(is_other) {
+                fs::remove_file(path)?;
             }
         }
         Ok(())
     }
 
-    /// Whether `file` has stepped aside and stands under its old name, `name`, as well.
-    fn stands_aside(&self, name: &str, ending: &str, file: &Metadata) -> bool {
-        aside_names(name)
-            .map_while(|aside| fs::symlink_metadata(self.path(&format!("{aside}.json"))).ok().map(|_| aside))
-            .any(|aside| {
-                let other = fs::symlink_metadata(self.path(&format!("{aside}{ending}")));
-                other.is_ok_and(|other| (other.dev(), other.ino()) == (file.dev(), file.ino()))
-            })
+    /// Removes second names that no manifest tells of. Nobody else works in the folder.
+    pub(super) fn clear_second_names(&self) -> io::Result<usize> {
+        let mut names = HashSet::new();
+        for entry in fs::read_dir(self.root())? {
+            names.extend(entry?.file_name().into_string());
+        }
+        let told = |file: &str| {
+            let name = ENDINGS.into_iter().find_map(|ending| file.strip_suffix(ending));
+            name.map(|name| names.contains(&format!("{name}{MANIFEST_SUFFIX}")))
+        };
+        let is_hidden = |file: &str| file.starts_with('.');
+        let linked = |file: &&String| -> Option<((u64, u64), String)> {
+            let found = fs::symlink_metadata(self.path(file)).ok()?;
+            (found.is_file() && found.nlink() > 1).then(|| (inode(&found), (*file).clone()))
+        };
+        let untold = names.iter().filter(|file| !is_hidden(file) && told(file) == Some(false));
+        let untold: Vec<_> = untold.filter_map(|file| linked(&file)).collect();
+        if untold.is_empty() {
+            return Ok(0);
+        }
+        let others = names.iter().filter(|file| told(file) == Some(true));
+        let others: HashSet<_> = others.filter_map(|file| linked(&file)).map(|(inode, _)| inode).collect();
+        let mut removed = 0;
+        for (inode, file) in untold {
+            if others.contains(&inode) {
+                fs::remove_file(self.path(&file))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 }
 
@@ -70,4 +112,8 @@ pub(crate) fn sha256(path: &Path) -> io::Result<[u8; 32]> {
             read => hash.update(&buffer[..read]),
         }
     }
+}
+
+fn inode(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }

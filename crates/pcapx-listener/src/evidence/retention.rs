@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX};
 use rustix::fs::{FlockOperation, flock};
 
+use super::folder::gone_or;
 use super::{EvidenceFolder, Shelved};
 
 /// When evidence goes.
@@ -139,11 +140,5 @@ fn is_in_use(folder: &EvidenceFolder, name: &str, piece: &Piece) -> io::Result<b
 }
 
 fn remove(folder: &EvidenceFolder, piece: &Piece) -> io::Result<()> {
-    for file in &piece.files {
-        match fs::remove_file(folder.path(file)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
+    piece.files.iter().try_for_each(|file| gone_or(fs::remove_file(folder.path(file))))
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pcapx_core::digest::Digest;
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Format, Limit, Search};
 use pcapx_http::LogValue;
@@ -23,7 +24,7 @@ use super::notes;
 use super::report::Report;
 use super::{Cut, CutError, Haul};
 use crate::cancel::Cancel;
-use crate::evidence::EvidenceFolder;
+use crate::evidence::{EvidenceFolder, Hidden};
 use crate::indexer;
 
 /// Warnings of one extraction that are logged one by one; a folder of foreign files would give thousands.
@@ -135,12 +136,16 @@ impl Work {
                 None => query.continue_empty(from),
             };
         }
-        let extraction = query.write_to(&self.output).map_err(error_of)?;
-        if let Some(digest) = extraction.digest.as_ref().filter(|_| extraction.output.is_some())
-            && let Err(error) = self.evidence.write_digest(&self.cut.manifest.name, digest)
-        {
-            // The packets are there; a page shows less of them.
-            log::warn!("the digest of {} cannot be written: {error}", self.cut.manifest.name);
+        // What is there is not gone on with, and stays when there is less by now: packets have been rotated away.
+        let rival = self.previous.as_ref().filter(|_| self.cut.from.is_none());
+        let stage = rival.map(|_| self.evidence.hidden(&self.cut.manifest.name, self.ending()));
+        let output = stage.as_ref().map_or(&*self.output, Hidden::path);
+        let mut extraction = query.write_to(output).map_err(error_of)?;
+        if let Some(stage) = stage {
+            extraction.output = self.replace(&stage, &extraction)?;
+        }
+        if extraction.output.is_some() {
+            self.keep_digest(extraction.digest.as_ref());
         }
         if let Some(indexer) = &recording.indexer {
             let is_unused = |warning: &&Warning| matches!(warning.kind, WarningKind::IndexNotUsed(_));
@@ -148,8 +153,54 @@ impl Work {
         }
         log_warnings(&self.cut.manifest.request.id, &extraction.warnings, &self.named);
         let root = recording.timeline.roots().first().cloned().unwrap_or_default();
-        let report = Report::of(&extraction.coverage, extraction.output.is_none(), &root, &self.zone);
+        let is_empty = extraction.counts.packets_matched == 0;
+        let report = Report::of(&extraction.coverage, is_empty, &root, &self.zone);
         Ok(Haul { report: Some(report), ..haul(&extraction) })
+    }
+
+    /// How the answer's name ends, if its packets can be told in the format that was asked for.
+    fn ending(&self) -> &'static str {
+        match self.cut.manifest.format {
+            Format::Pcap => ".pcap",
+            Format::Pcapng => ".pcapng",
+        }
+    }
+
+    /// Publishes what was written instead of what is there, unless that has more. Returns where it is then.
+    fn replace(&self, stage: &Hidden, extraction: &Extraction) -> Result<Option<PathBuf>, CutError> {
+        let Some(written) = &extraction.output else { return Ok(None) };
+        // Packets of several kinds have taken the other ending.
+        let written = if written == stage.path() { None } else { Some(Hidden::at(written)) };
+        let (manifest, written) = (&self.cut.manifest, written.as_ref().unwrap_or(stage));
+        if manifest.bytes.is_some_and(|bytes| bytes > extraction.counts.bytes_written) {
+            return Ok(None);
+        }
+        let ending = written.path().extension().unwrap_or_default().to_string_lossy();
+        let name = format!("{}.{ending}", manifest.name);
+        let published = self.evidence.publish(written, &name);
+        published.map_err(|error| unwritten(error.kind(), format!("{name} cannot be published: {error}")))?;
+        Ok(Some(self.evidence.path(&name)))
+    }
+
+    /// Writes what a page shows of the new capture.
+    fn keep_digest(&self, digest: Option<&Digest>) {
+        let name = &self.cut.manifest.name;
+        match digest.map(|digest| self.evidence.write_digest(name, digest)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                // The packets are there; a page shows less of them.
+                log::warn!("the digest of {name} cannot be written: {error}");
+                self.evidence.forget_digest(name);
+            }
+            None => self.evidence.forget_digest(name),
+        }
+    }
+}
+
+fn unwritten(kind: io::ErrorKind, told: String) -> CutError {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CutError::NoSpace(told),
+        _ => CutError::NotWritable(told),
     }
 }
 
@@ -157,10 +208,7 @@ fn error_of(error: ExtractError) -> CutError {
     match error {
         ExtractError::Cancelled => CutError::Cancelled,
         ExtractError::DeadlinePassed => CutError::TimedOut,
-        ExtractError::Output { ref source, .. } => match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CutError::NoSpace(error.to_string()),
-            _ => CutError::NotWritable(error.to_string()),
-        },
+        ExtractError::Output { ref source, .. } => unwritten(source.kind(), error.to_string()),
         error => CutError::Failed(error.to_string()),
     }
 }

@@ -76,7 +76,8 @@ impl Npcapextract {
         }
 
         let before = cut.manifest.bytes;
-        let (name, evidence) = (format!("{}.pcap", cut.manifest.name), Arc::clone(&self.evidence));
+        let (stem, evidence) = (cut.manifest.name.clone(), Arc::clone(&self.evidence));
+        let name = format!("{stem}.pcap");
         let published = tokio::task::spawn_blocking(move || match fs::symlink_metadata(hidden.path()) {
             Ok(file) if !file.is_file() => Err(CutError::Failed("left no regular file".to_owned())),
             Ok(file) if file.len() == 0 => Ok(None),
@@ -84,6 +85,7 @@ impl Npcapextract {
             Ok(file) if before.is_some_and(|bytes| bytes > file.len()) => Ok(None),
             Ok(file) => match evidence.publish(&hidden, &name) {
                 Ok(()) => {
+                    evidence.forget_digest(&stem);
                     let hash = sha256(&evidence.path(&name));
                     Ok(Some((name, file.len(), hash.ok())))
                 }

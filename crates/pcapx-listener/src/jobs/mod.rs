@@ -274,7 +274,7 @@ impl Jobs {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use pcapx_core::manifest::{Format, Requested, SCHEMA, Span, State, Timings, Versions};
+    use pcapx_core::manifest::{Requested, Span};
     use pcapx_core::time::Timestamp;
 
     use super::*;
@@ -282,48 +282,14 @@ pub(crate) mod tests {
     /// A manifest called `name`, of a job that has just been accepted.
     pub(crate) fn manifest(name: &str) -> Manifest {
         let at = Timestamp::from_secs(1_739_100_000);
+        let request =
+            Requested { id: "0-1".to_owned(), at, peer: "127.0.0.1".to_owned(), user: "-".to_owned() };
+        let asked = Span { from: at, to: at };
         Manifest {
-            schema: SCHEMA.to_owned(),
-            name: name.to_owned(),
-            state: State::Queued,
-            open: true,
-            reason: None,
-            failure: None,
-            file: None,
-            packets: None,
-            bytes: None,
-            sha256: None,
-            limit: None,
-            directions: None,
-            filter: "host 10.0.0.1".to_owned(),
-            mode: None,
-            client: Vec::new(),
-            asked: Span { from: at, to: at },
-            covered: Vec::new(),
-            gaps: Vec::new(),
-            searched_up_to: None,
-            recording: None,
-            capture_drops: None,
-            search: None,
-            segments: Vec::new(),
-            unreadable: Vec::new(),
-            about: None,
-            alert: None,
-            refused: Vec::new(),
-            request: Requested {
-                id: "0-1".to_owned(),
-                at,
-                peer: "127.0.0.1".to_owned(),
-                user: "-".to_owned(),
-            },
             extractor: "builtin".to_owned(),
-            format: Format::Pcap,
-            timings: Timings::default(),
-            updated: at,
-            finished: None,
-            versions: Versions::default(),
             question: name.to_owned(),
             subject: name.to_owned(),
+            ..Manifest::accepted(name.to_owned(), "host 10.0.0.1".to_owned(), asked, request)
         }
     }
 

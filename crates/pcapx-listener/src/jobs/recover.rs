@@ -2,44 +2,40 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pcapx_core::manifest::{Manifest, State};
+use tokio::task::spawn_blocking;
+use tokio::time;
 
 use super::desk::Seat;
 use super::{Job, Jobs};
 use crate::evidence::Shelved;
 
-/// What an earlier run has left.
-#[derive(Debug, Default)]
-struct Left {
-    manifests: Vec<Manifest>,
-    damaged: u64,
-}
+/// How long to wait before a folder that cannot be read is looked at again.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 impl Jobs {
     /// Takes up what an earlier run has left. Answers are given meanwhile.
     pub(crate) async fn take_up(self: Arc<Self>) {
-        let jobs = Arc::clone(&self);
-        let left = match tokio::task::spawn_blocking(move || jobs.left()).await {
-            Ok(Ok(left)) => left,
-            Ok(Err(error)) => {
-                log::error!("output_dir: what an earlier run has left cannot be read: {error}");
-                return;
+        let taken = loop {
+            let jobs = Arc::clone(&self);
+            match spawn_blocking(move || jobs.take_all()).await {
+                Ok(Ok(taken)) => break taken,
+                Ok(Err(error)) => {
+                    log::error!("output_dir: what an earlier run has left cannot be read: {error}");
+                }
+                // A panic has been logged where it happened.
+                Err(_) => return,
             }
-            // A panic has been logged where it happened.
-            Err(_) => return,
+            tokio::select! {
+                () = time::sleep(AGAIN_AFTER) => {}
+                () = self.stopped() => return,
+            }
         };
-        if left.damaged > 0 {
-            log::warn!("output_dir: manifests that cannot be read and are left alone: {}", left.damaged);
-        }
-        if !left.manifests.is_empty() {
-            log::info!("jobs of an earlier run that go on: {}", left.manifests.len());
-        }
         let mut seats: Vec<Seat> = Vec::new();
-        for manifest in left.manifests {
-            let is_queued = manifest.state == State::Queued;
-            let Some(job) = self.take(manifest) else { continue };
-            if is_queued {
+        for job in taken {
+            if job.manifest().state == State::Queued {
                 seats.extend(self.desk.number_regardless().wait(job));
             } else {
                 self.follow(job);
@@ -50,41 +46,56 @@ impl Jobs {
         }
     }
 
-    /// Open manifests, in the order in which they were asked for.
-    fn left(&self) -> io::Result<Left> {
-        let mut left = Left::default();
+    /// Makes jobs of open manifests, in the order in which they were asked for. All of them before the first is worked on:
+    /// what has stepped aside is known by its inode, which work on it changes.
+    fn take_all(&self) -> io::Result<Vec<Arc<Job>>> {
+        let mut left = self.left()?;
+        if !left.is_empty() {
+            log::info!("jobs of an earlier run that go on: {}", left.len());
+        }
+        left.sort_by_key(|manifest| manifest.request.at);
+        Ok(left.iter().filter_map(|manifest| self.take(&manifest.name)).collect())
+    }
+
+    /// Open manifests.
+    fn left(&self) -> io::Result<Vec<Manifest>> {
+        let (mut left, mut damaged) = (Vec::new(), 0);
         for name in self.folder.manifest_names()? {
             match self.folder.manifest(&name) {
                 Ok(Shelved::Manifest(mut manifest)) if manifest.open => {
                     // The alert stays on the disk.
                     manifest.alert = None;
-                    left.manifests.push(*manifest);
+                    left.push(*manifest);
                 }
                 Ok(Shelved::Damaged(reason)) => {
                     log::debug!("the manifest of {name} cannot be read: {reason}");
-                    left.damaged += 1;
+                    damaged += 1;
                 }
                 Ok(Shelved::Manifest(_) | Shelved::Nothing) => {}
                 Err(error) => log::warn!("the manifest of {name} cannot be read: {error}"),
             }
         }
-        left.manifests.sort_by_key(|manifest| manifest.request.at);
+        if damaged > 0 {
+            log::warn!("output_dir: manifests that cannot be read and are left alone: {damaged}");
+        }
         Ok(left)
     }
 
-    /// Makes a job of what stands in a manifest; `None` when somebody has asked for the same meanwhile.
-    fn take(&self, mut manifest: Manifest) -> Option<Arc<Job>> {
+    /// Makes a job of the manifest called `name`; `None` when somebody has asked for the same meanwhile.
+    fn take(&self, name: &str) -> Option<Arc<Job>> {
         let _names = self.hold_names();
-        let mut active = self.active();
-        if active.contains_key(&manifest.name) {
+        if self.job(name).is_some() {
             return None;
         }
+        let mut manifest = match self.folder.manifest(name) {
+            Ok(Shelved::Manifest(manifest)) if manifest.open => *manifest,
+            _ => return None,
+        };
         if let Err(error) = self.folder.reconcile(&mut manifest) {
-            log::warn!("output_dir: what {} has left cannot be looked at: {error}", manifest.name);
+            log::warn!("output_dir: what {name} has left cannot be looked at: {error}");
         }
-        let name = manifest.name.clone();
         let job = Job::new(manifest);
-        active.insert(name, Arc::clone(&job));
+        self.active().insert(name.to_owned(), Arc::clone(&job));
         Some(job)
     }
 }

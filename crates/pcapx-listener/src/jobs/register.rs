@@ -4,12 +4,12 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pcapx_core::manifest::{Failure, Manifest, Requested, SCHEMA, Span, State, Timings, Versions};
+use pcapx_core::manifest::{Failure, Manifest, Requested, Span, State, Versions};
 use pcapx_core::time::Timestamp;
 use serde_json::Value;
 
 use super::{Job, Jobs};
-use crate::evidence::Standing;
+use crate::evidence::{Shelved, Standing};
 use crate::question::Question;
 
 /// Who asks.
@@ -63,24 +63,19 @@ impl Jobs {
                 self.again(manifest, aside)
             }
             Standing::Earlier(found, aside) => {
-                if !self.step_aside(&found)? {
-                    // Its packets are being written just now: it keeps its name.
+                let Some(found) = self.step_aside(&found.name)? else {
+                    // It is being worked on just now: it keeps its name.
                     manifest.name = self.folder.free_name(&question.stem)?;
                     return self.begin(manifest);
+                };
+                if let Some(aside) = aside {
+                    let back = self.folder.come_back(&aside, &found)?;
+                    return self.again(manifest, Box::new(back));
                 }
-                match aside {
-                    None => {
-                        manifest.name.clone_from(&found.name);
-                        let begun = self.begin(manifest)?;
-                        self.folder.vacate(&found)?;
-                        Ok(begun)
-                    }
-                    Some(aside) => {
-                        self.folder.vacate(&found)?;
-                        let back = self.folder.come_back(&aside, &found.name)?;
-                        self.again(manifest, Box::new(back))
-                    }
-                }
+                manifest.name.clone_from(&found.name);
+                self.folder.write(&manifest)?;
+                self.folder.vacate(&found)?;
+                Ok(self.started(manifest))
             }
         }
     }
@@ -90,6 +85,14 @@ impl Jobs {
         if let Some(job) = self.job(&found.name) {
             return Ok(Registered::Joined(job));
         }
+        // Its job may have ended since it was read.
+        let mut found = match self.folder.manifest(&found.name)? {
+            Shelved::Manifest(found) => found,
+            Shelved::Nothing | Shelved::Damaged(_) => found,
+        };
+        if found.open {
+            self.folder.reconcile(&mut found)?;
+        }
         let has_capture = self.folder.capture_bytes(&found).is_some();
         if found.state == State::Complete && has_capture && self.extractor.is_exact() {
             return Ok(Registered::Known(found));
@@ -97,84 +100,72 @@ impl Jobs {
         manifest.name.clone_from(&found.name);
         if has_capture {
             // What is there stays until there is more.
-            manifest.file = found.file;
-            (manifest.packets, manifest.bytes, manifest.sha256) = (found.packets, found.bytes, found.sha256);
+            (manifest.file, manifest.bytes, manifest.sha256) = (found.file, found.bytes, found.sha256);
+            (manifest.packets, manifest.directions) = (found.packets, found.directions);
         }
         self.begin(manifest)
     }
 
-    /// Moves `found` out of the way; `false` when it is being worked on.
-    fn step_aside(&self, found: &Manifest) -> io::Result<bool> {
-        let job = self.job(&found.name);
-        let _hold = match &job {
+    /// Moves the evidence called `name` out of the way, and tells what it was; `None` when it is being worked on, or
+    /// will be: an earlier run has left it open and nobody has taken it up yet.
+    fn step_aside(&self, name: &str) -> io::Result<Option<Manifest>> {
+        let hold = match self.job(name) {
             None => None,
             Some(job) => match job.try_hold() {
-                Some(hold) => Some(hold),
-                None => return Ok(false),
+                Some(hold) => Some((job, hold)),
+                None => return Ok(None),
             },
         };
-        let moved = self.folder.step_aside(found)?;
-        log::info!("evidence {} is asked for anew; the earlier answer is {}", found.name, moved.name);
-        if let Some(job) = &job {
+        // Its job may have ended before we held it.
+        let job = hold.as_ref().map(|(job, _)| job).filter(|_| self.job(name).is_some());
+        let Shelved::Manifest(found) = self.folder.manifest(name)? else { return Ok(None) };
+        if found.open && job.is_none() {
+            return Ok(None);
+        }
+        let moved = self.folder.step_aside(&found)?;
+        log::info!("evidence {name} is asked for anew; the earlier answer is {}", moved.name);
+        if let Some(job) = job {
             let mut active = self.active();
-            active.remove(&found.name);
+            active.remove(name);
             active.insert(moved.name.clone(), Arc::clone(job));
             job.show(moved);
         }
-        Ok(true)
+        Ok(Some(*found))
     }
 
     fn begin(&self, manifest: Manifest) -> io::Result<Registered> {
         self.folder.write(&manifest)?;
+        Ok(self.started(manifest))
+    }
+
+    /// Makes a job of a manifest that has been written.
+    fn started(&self, manifest: Manifest) -> Registered {
         let name = manifest.name.clone();
         let job = Job::new(manifest);
         self.active().insert(name, Arc::clone(&job));
-        Ok(Registered::New(job))
+        Registered::New(job)
     }
 
     fn manifest(&self, question: &Question, origin: &Origin) -> Manifest {
+        let request = Requested {
+            id: origin.request.clone(),
+            at: origin.at,
+            peer: origin.peer.to_string(),
+            user: origin.user.clone(),
+        };
+        let (name, filter) = (question.stem.clone(), question.filter.to_string());
         Manifest {
-            schema: SCHEMA.to_owned(),
-            name: question.stem.clone(),
-            state: State::Queued,
-            open: true,
-            reason: None,
-            failure: None,
-            file: None,
-            packets: None,
-            bytes: None,
-            sha256: None,
-            limit: None,
-            directions: None,
-            filter: question.filter.to_string(),
             mode: question.mode.map(|mode| mode.to_string()),
             client: question.client.clone(),
-            asked: Span::of(question.window),
-            covered: Vec::new(),
-            gaps: Vec::new(),
-            searched_up_to: None,
-            recording: None,
-            capture_drops: None,
-            search: None,
-            segments: Vec::new(),
-            unreadable: Vec::new(),
             about: question.about.clone(),
             alert: question.alert.clone().map(Value::Object),
             refused: question.refused.clone(),
-            request: Requested {
-                id: origin.request.clone(),
-                at: origin.at,
-                peer: origin.peer.to_string(),
-                user: origin.user.clone(),
-            },
             extractor: self.extractor.name().to_owned(),
             format: question.format,
-            timings: Timings::default(),
-            updated: origin.at,
-            finished: None,
             versions: Versions { pcapx: env!("CARGO_PKG_VERSION").to_owned() },
             question: question.identity.clone(),
             subject: question.subject.clone(),
+            ..Manifest::accepted(name, filter, Span::of(question.window), request)
         }
     }
 }

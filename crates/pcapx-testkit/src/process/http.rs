@@ -144,14 +144,18 @@ impl Connection {
     /// # Panics
     /// When nobody accepts.
     pub fn open(server: SocketAddr) -> Self {
-        match TcpStream::connect_timeout(&server, PATIENCE) {
-            Ok(stream) => {
-                // Bytes sent one by one shall go out one by one. A failure costs that and nothing else.
-                let _ = stream.set_nodelay(true);
-                Self { stream: Stream::Plain(stream), unread: Vec::new(), patience: PATIENCE }
-            }
-            Err(error) => panic!("cannot connect to {server}: {error}"),
-        }
+        Self::connect(server).unwrap_or_else(|error| panic!("cannot connect to {server}: {error}"))
+    }
+
+    /// The same for a server that may be gone.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect(server: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+        // Bytes sent one by one shall go out one by one. A failure costs that and nothing else.
+        let _ = stream.set_nodelay(true);
+        Ok(Self { stream: Stream::Plain(stream), unread: Vec::new(), patience: PATIENCE })
     }
 
     /// Connects and speaks TLS with a server called `localhost`. Fails when that server is not to `client`'s taste or
