@@ -91,8 +91,13 @@ impl Jobs {
             Ok(Shelved::Manifest(manifest)) if manifest.open => *manifest,
             _ => return None,
         };
-        if let Err(error) = self.folder.reconcile(&mut manifest) {
-            log::warn!("output_dir: what {name} has left cannot be looked at: {error}");
+        let before = manifest.clone();
+        let reconciled = self
+            .folder
+            .reconcile(&mut manifest)
+            .and_then(|()| if manifest == before { Ok(()) } else { self.folder.write(&manifest) });
+        if let Err(error) = reconciled {
+            log::warn!("output_dir: what {name} has left cannot be put in order: {error}");
         }
         let job = Job::new(manifest);
         self.active().insert(name.to_owned(), Arc::clone(&job));

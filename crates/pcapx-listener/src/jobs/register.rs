@@ -122,6 +122,11 @@ impl Jobs {
         if found.open && job.is_none() {
             return Ok(None);
         }
+        // The job knows of what an earlier run has left, too. The alert stands on the disk alone.
+        let found = match job {
+            Some(job) => Manifest { alert: found.alert, ..Manifest::clone(&job.manifest()) },
+            None => *found,
+        };
         let moved = self.folder.step_aside(&found)?;
         log::info!("evidence {name} is asked for anew; the earlier answer is {}", moved.name);
         if let Some(job) = job {
@@ -130,7 +135,7 @@ impl Jobs {
             active.insert(moved.name.clone(), Arc::clone(job));
             job.show(moved);
         }
-        Ok(Some(*found))
+        Ok(Some(found))
     }
 
     fn begin(&self, manifest: Manifest) -> io::Result<Registered> {
