@@ -3,6 +3,8 @@
 mod asking;
 mod audit;
 mod capture;
+mod clock;
+mod contract;
 mod disk;
 mod empties;
 mod external;
@@ -13,6 +15,7 @@ mod indexing;
 mod joining;
 mod kills;
 mod limits;
+mod live;
 mod load;
 mod monitoring;
 mod openapi;
