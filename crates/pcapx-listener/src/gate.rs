@@ -97,6 +97,7 @@ impl Gates {
     /// Takes over what of `config` can change while the service runs.
     pub(crate) fn adopt(&self, config: &Config) {
         self.terms.set(Terms::new(config, &self.zone, self.port));
+        self.jobs.adopt(config);
     }
 
     async fn pass(&self, request: Request, context: &Context, as_json: bool) -> Result<Reply, Refusal> {

@@ -15,6 +15,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest, hex};
+use pcapx_timeline::segment::SegmentReader;
 use sha2::{Digest, Sha256};
 
 use super::folder::gone_or;
@@ -46,6 +47,7 @@ impl EvidenceFolder {
         let sha256 = hex(&sha256(&self.path(&file))?);
         if (manifest.file.as_ref(), manifest.sha256.as_ref()) != (Some(&file), Some(&sha256)) {
             manifest.forget_capture();
+            manifest.packets = packets(&self.path(&file));
         }
         (manifest.file, manifest.bytes, manifest.sha256) = (Some(file), Some(bytes), Some(sha256));
         // What is left has another form: the newer one has its packets, and some of another kind.
@@ -112,6 +114,16 @@ pub(crate) fn sha256(path: &Path) -> io::Result<[u8; 32]> {
             read => hash.update(&buffer[..read]),
         }
     }
+}
+
+/// Packets of the capture at `path`; `None` where it cannot be read to its end.
+fn packets(path: &Path) -> Option<u64> {
+    let mut reader = SegmentReader::open(path).ok()?;
+    let mut packets = 0;
+    while reader.next_packet().ok()?.is_some() {
+        packets += 1;
+    }
+    Some(packets)
 }
 
 fn inode(file: &Metadata) -> (u64, u64) {

@@ -15,7 +15,7 @@ use pcapx_timeline::catalog::Timeline;
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::extract::{ExtractError, Extraction, LimitHit};
 use pcapx_timeline::index::IndexPlace;
-use pcapx_timeline::query::{self, Limits};
+use pcapx_timeline::query;
 use pcapx_timeline::warning::{Warning, WarningKind};
 use tokio::task::JoinError;
 use tokio::time;
@@ -59,8 +59,6 @@ pub(crate) struct Builtin {
     pub(super) evidence: Arc<EvidenceFolder>,
     /// The zone of times that people read.
     pub(super) zone: LocalZone,
-    /// Where a file is cut.
-    pub(super) limits: Limits,
     /// What the log has told already and would otherwise tell for every alert.
     pub(super) named: Arc<Mutex<Named>>,
 }
@@ -79,7 +77,6 @@ impl Builtin {
             evidence: Arc::clone(&self.evidence),
             previous: cut.manifest.file.as_ref().map(|file| self.evidence.path(file)),
             output: self.evidence.path(&format!("{}.{}", cut.manifest.name, cut.manifest.format.as_str())),
-            limits: self.limits,
             named: Arc::clone(&self.named),
             zone: self.zone.clone(),
         };
@@ -109,7 +106,6 @@ struct Work {
     /// The capture that is there already.
     previous: Option<PathBuf>,
     output: PathBuf,
-    limits: Limits,
     named: Arc<Mutex<Named>>,
     zone: LocalZone,
 }
@@ -118,7 +114,7 @@ impl Work {
     fn search(&self, token: CancelToken) -> Result<Haul, CutError> {
         let recording = &self.recording;
         let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
-        let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.limits);
+        let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.cut.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
         query = query.client(self.cut.manifest.client.iter().copied()).digest(true);
         if self.cut.manifest.format == Format::Pcapng {
@@ -172,7 +168,12 @@ impl Work {
         // Packets of several kinds have taken the other ending.
         let written = if written == stage.path() { None } else { Some(Hidden::at(written)) };
         let (manifest, written) = (&self.cut.manifest, written.as_ref().unwrap_or(stage));
-        if manifest.bytes.is_some_and(|bytes| bytes > extraction.counts.bytes_written) {
+        let counts = extraction.counts;
+        let is_less = match manifest.packets {
+            Some(packets) => packets > counts.packets_matched,
+            None => manifest.bytes.is_some_and(|bytes| bytes > counts.bytes_written),
+        };
+        if is_less {
             return Ok(None);
         }
         let ending = written.path().extension().unwrap_or_default().to_string_lossy();

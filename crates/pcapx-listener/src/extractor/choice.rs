@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use pcapx_core::config::{Config, ExtractorChoice};
 use pcapx_core::local::LocalZone;
-use pcapx_timeline::query::Limits;
 
 use super::Extractor;
 use super::builtin::{Builtin, Recording};
@@ -73,17 +72,8 @@ impl Choice {
         let limit = config.extractor_timeout;
         match self.program {
             None => {
-                let limits =
-                    Limits { max_bytes: config.max_output_bytes, max_packets: config.max_output_packets };
                 let zone = zone.clone();
-                Extractor::Builtin(Builtin {
-                    recording,
-                    limit,
-                    evidence,
-                    zone,
-                    limits,
-                    named: Arc::default(),
-                })
+                Extractor::Builtin(Builtin { recording, limit, evidence, zone, named: Arc::default() })
             }
             Some(program) => Extractor::Npcapextract(Npcapextract {
                 program,

@@ -22,6 +22,7 @@ use pcapx_core::filter::Expr;
 use pcapx_core::manifest::{Directions, Failure, Limit, Manifest, Search, hex};
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
+use pcapx_timeline::query::Limits;
 
 pub(crate) use builtin::Recording;
 pub(crate) use choice::{Choice, ChoiceError};
@@ -42,6 +43,8 @@ pub(crate) struct Cut {
     pub(crate) window: Window,
     /// What is there has all packets before this instant: only what follows is added.
     pub(crate) from: Option<Timestamp>,
+    /// Where the file is cut, by an extractor that can.
+    pub(crate) limits: Limits,
     /// Up to when somebody recorded, also while nothing came; where that is known.
     pub(crate) recorded: Option<Timestamp>,
 }
@@ -108,11 +111,12 @@ impl Haul {
             manifest.packets = self.packets;
             manifest.directions = self.directions;
             manifest.sha256 = self.sha256.map(|hash| hex(&hash));
+            manifest.limit = self.limit;
         } else if manifest.file.is_none() {
             manifest.packets = self.packets;
+            manifest.limit = self.limit;
         }
         manifest.search = self.search;
-        manifest.limit = self.limit;
         let mut empty = None;
         if let Some(report) = self.report {
             manifest.covered = report.covered;
@@ -123,7 +127,7 @@ impl Haul {
             manifest.unreadable = report.unreadable;
             empty = report.empty;
         }
-        manifest.reason = match self.limit {
+        manifest.reason = match manifest.limit {
             Some(Limit::Bytes) => Some("cut off at max_output_bytes".to_owned()),
             Some(Limit::Packets) => Some("cut off at max_output_packets".to_owned()),
             None => empty,

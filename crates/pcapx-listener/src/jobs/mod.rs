@@ -31,6 +31,8 @@ use std::time::Duration;
 
 use pcapx_core::config::{Completion, Config};
 use pcapx_core::manifest::{Failure, Manifest};
+use pcapx_http::Current;
+use pcapx_timeline::query::Limits;
 use tokio::sync::{Notify, Semaphore, watch};
 
 pub(crate) use desk::Place;
@@ -62,8 +64,7 @@ pub(crate) struct Jobs {
     extractor: Extractor,
     folder: Arc<EvidenceFolder>,
     reach: Arc<Reach>,
-    rules: Rules,
-    retention: Option<Retention>,
+    rules: Current<Rules>,
     figures: Figures,
     /// Something was finished; retention may have work.
     finished: Notify,
@@ -76,6 +77,21 @@ pub(crate) struct Jobs {
 struct Rules {
     completion: Completion,
     min_free_bytes: u64,
+    limits: Limits,
+    retention: Option<Retention>,
+}
+
+impl Rules {
+    fn of(config: &Config) -> Self {
+        let retention =
+            RetentionRules { max_age: config.retention_max_age, max_bytes: config.retention_max_bytes };
+        Self {
+            completion: config.completion,
+            min_free_bytes: config.min_free_bytes,
+            limits: Limits { max_bytes: config.max_output_bytes, max_packets: config.max_output_packets },
+            retention: Retention::new(retention),
+        }
+    }
 }
 
 /// What became of a question.
@@ -109,8 +125,6 @@ impl Jobs {
         folder: Arc<EvidenceFolder>,
         reach: Arc<Reach>,
     ) -> Arc<Self> {
-        let rules =
-            RetentionRules { max_age: config.retention_max_age, max_bytes: config.retention_max_bytes };
         Arc::new(Self {
             desk: Desk::new(config.max_concurrent_extractions.get(), config.max_queued_extractions),
             active: Mutex::default(),
@@ -119,13 +133,18 @@ impl Jobs {
             extractor,
             folder,
             reach,
-            rules: Rules { completion: config.completion, min_free_bytes: config.min_free_bytes },
-            retention: Retention::new(rules),
+            rules: Current::new(Rules::of(config)),
             figures: Figures::default(),
             finished: Notify::new(),
             stopping: watch::Sender::new(false),
             cancelled: watch::Sender::new(false),
         })
+    }
+
+    /// Takes over what of `config` can change while jobs run: what is searched from now on is searched by it.
+    pub(crate) fn adopt(&self, config: &Config) {
+        self.rules.set(Rules::of(config));
+        self.finished.notify_one();
     }
 
     /// A place for one more job; `None` when as many run and wait as may.
@@ -237,14 +256,15 @@ impl Jobs {
     pub(crate) async fn keep_in_bounds(self: Arc<Self>) {
         const EVERY: Duration = Duration::from_secs(60);
         const AT_MOST_EVERY: Duration = Duration::from_secs(1);
-        let Some(retention) = self.retention else { return };
         loop {
-            let jobs = Arc::clone(&self);
-            let work =
-                move || retention.apply(&jobs.folder, std::time::SystemTime::now(), || jobs.hold_names());
-            // A panic has been logged where it happened.
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
-                log::warn!("output_dir: old evidence cannot be removed: {error}");
+            if let Some(retention) = self.rules.get().retention {
+                let jobs = Arc::clone(&self);
+                let work =
+                    move || retention.apply(&jobs.folder, std::time::SystemTime::now(), || jobs.hold_names());
+                // A panic has been logged where it happened.
+                if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
+                    log::warn!("output_dir: old evidence cannot be removed: {error}");
+                }
             }
             tokio::time::sleep(AT_MOST_EVERY).await;
             // Neither way of being woken is an error.

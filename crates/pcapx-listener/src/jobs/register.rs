@@ -102,6 +102,9 @@ impl Jobs {
             // What is there stays until there is more.
             (manifest.file, manifest.bytes, manifest.sha256) = (found.file, found.bytes, found.sha256);
             (manifest.packets, manifest.directions) = (found.packets, found.directions);
+            manifest.limit = found.limit;
+            let is_all = found.state == State::Complete;
+            manifest.searched_up_to = if is_all { Some(found.asked.to) } else { found.searched_up_to };
         }
         self.begin(manifest)
     }

@@ -16,6 +16,9 @@ use crate::extractor::{Cut, CutError, Haul};
 const NOT_OVER: &str = "the window was not over, and completion is \"now\"";
 /// Why a window is not waited for.
 const TOO_FAR: &str = "the window's end lies too far ahead to be waited for";
+/// Why an answer is not all although its window is over.
+const ROTATED: &str =
+    "packets have been rotated out since they were found: they are kept, and others may be missing";
 /// How far ahead a window's end may lie to be waited for: the longest `after`, and clocks that are a day ahead.
 const FAR: Duration = Duration::from_secs(2 * 86_400);
 
@@ -66,13 +69,15 @@ impl Jobs {
         manifest.timings.waited_ms = millis(manifest.request.at, begun);
         let error = match found {
             Ok(haul) => {
-                let is_cut = haul.limit.is_some();
-                haul.tell(&mut manifest);
-                manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
+                let is_kept = tell(haul, &mut manifest);
+                if !is_kept {
+                    manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
+                }
+                let is_cut = manifest.limit.is_some();
                 let is_far = manifest.asked.to > begun.saturating_add(FAR);
-                let follows = self.rules.completion == Completion::Follow;
+                let follows = self.rules.get().completion == Completion::Follow;
                 let stays_open = !is_over && !is_cut && !is_far && follows;
-                conclude(&mut manifest, stays_open);
+                conclude(&mut manifest, stays_open, is_kept);
                 if !is_over && !stays_open && manifest.state == State::Complete {
                     let why = if follows { TOO_FAR } else { NOT_OVER };
                     (manifest.state, manifest.reason) = (State::Partial, Some(why.to_owned()));
@@ -151,9 +156,9 @@ impl Jobs {
         let mut manifest = Manifest::clone(&manifest);
         let error = match found {
             Ok(haul) => {
-                haul.tell(&mut manifest);
+                let is_kept = tell(haul, &mut manifest);
+                conclude(&mut manifest, false, is_kept);
                 manifest.searched_up_to = Some(manifest.asked.to);
-                conclude(&mut manifest, false);
                 None
             }
             Err(CutError::Cancelled) if self.is_cancelled() => return None,
@@ -205,7 +210,8 @@ impl Jobs {
         from: Option<Timestamp>,
         reach: Option<Extent>,
     ) -> Result<Haul, CutError> {
-        if !self.folder.has_room(self.rules.min_free_bytes) {
+        let rules = self.rules.get();
+        if !self.folder.has_room(rules.min_free_bytes) {
             return Err(CutError::NoSpace("less than min_free_bytes is left".to_owned()));
         }
         let filter = filter::parse(&manifest.filter).map_err(|error| CutError::Failed(error.to_string()))?;
@@ -215,6 +221,7 @@ impl Jobs {
             filter,
             window,
             from,
+            limits: rules.limits,
             recorded: reach.and_then(|reach| reach.recorded),
         };
         self.extractor.cut(&cut, job.cancelled()).await
@@ -259,8 +266,15 @@ impl Jobs {
     }
 }
 
+/// Writes into `manifest` what was found. Says whether what is there is kept: more was found before.
+fn tell(haul: Haul, manifest: &mut Manifest) -> bool {
+    let is_kept = haul.file.is_none() && manifest.file.is_some();
+    haul.tell(manifest);
+    is_kept
+}
+
 /// The state that follows from what was found.
-fn conclude(manifest: &mut Manifest, stays_open: bool) {
+fn conclude(manifest: &mut Manifest, stays_open: bool, is_kept: bool) {
     manifest.open = stays_open;
     let has_packets = manifest.file.is_some();
     manifest.state = match (stays_open || manifest.limit.is_some(), has_packets) {
@@ -270,6 +284,10 @@ fn conclude(manifest: &mut Manifest, stays_open: bool) {
     };
     if manifest.state == State::Complete {
         manifest.reason = None;
+        // What was found before had been all there was, or nobody knows.
+        if is_kept && manifest.searched_up_to.is_none_or(|searched| searched < manifest.asked.to) {
+            (manifest.state, manifest.reason) = (State::Partial, Some(ROTATED.to_owned()));
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use pcapx_core::manifest::State;
-use pcapx_testkit::capture::read_pcap;
+use pcapx_core::manifest::{Limit, State};
+use pcapx_testkit::capture::{Pcap, read_pcap};
 use pcapx_testkit::process::{Connection, Site};
 
 use crate::fake::{Fake, HELD};
@@ -178,4 +178,37 @@ fn a_capture_that_nobody_knows_of_is_not_overwritten() {
         );
         assert_eq!(manifest(&site, &stem(&format!("{name}-2"))).state, State::Complete);
     }
+}
+
+/// What was found and is recorded no more is not given away for less.
+#[test]
+fn an_answer_that_was_not_all_keeps_its_packets_when_they_are_rotated_out() {
+    let mut site = Site::new();
+    site.set("max_output_packets", 3);
+    record(&site, 8);
+    let service = listener(&site);
+    assert_result(&post(service.address(), "/", &alert("a", 3)), &link("a"));
+    let first = fs::read(site.output_dir().join(file("a"))).unwrap();
+    let cut = manifest(&site, &stem("a"));
+    assert_eq!((cut.state, cut.packets, cut.limit), (State::Partial, Some(3), Some(Limit::Packets)));
+    service.stop();
+    // The first two of four are gone, and then all of them.
+    site.unset("max_output_packets");
+    let left = &packets(3)[2..];
+    for left in [left, &[]] {
+        Pcap::new().write(&site.timeline_dir().join("flows.pcap"), left);
+        let service = listener(&site);
+        assert_result(&post(service.address(), "/", &alert("a", 3)), &link("a"));
+        let told = manifest(&site, &stem("a"));
+        assert!(fs::read(site.output_dir().join(file("a"))).unwrap() == first);
+        assert_eq!((told.state, told.open, told.packets), (State::Partial, false, Some(3)));
+        assert_eq!((told.bytes, told.sha256, told.limit), (cut.bytes, cut.sha256.clone(), cut.limit));
+        assert_eq!(evidence(&site), [file("a")]);
+    }
+    // More than there was is better.
+    record(&site, 8);
+    let service = listener(&site);
+    assert_result(&post(service.address(), "/", &alert("a", 3)), &link("a"));
+    let told = manifest(&site, &stem("a"));
+    assert_eq!((told.state, told.packets, told.limit, told.reason), (State::Complete, Some(4), None, None));
 }

@@ -105,9 +105,12 @@ fn a_capture_without_its_manifest_is_found_again() {
     let told = ended(&fake.site, &stem("a"));
     assert_eq!(
         (told.state, told.bytes),
-        (State::Complete, Some(8)),
+        (State::Partial, Some(8)),
         "what was found before the end is not lost"
     );
+    let reason =
+        "packets have been rotated out since they were found: they are kept, and others may be missing";
+    assert_eq!((told.open, told.reason.as_deref()), (false, Some(reason)));
     assert_eq!(told.file, Some(format!("{}.pcap", stem("a"))));
     assert!(told.sha256.is_some());
 }

@@ -9,6 +9,7 @@ use pcapx_core::config::Secret;
 use pcapx_testkit::process::{Connection, Service, Signal, Site};
 
 use crate::fake::Fake;
+use crate::shelf::{alert, ask, link, record, stem};
 use crate::{ALERT, ALERT_FILE, LISTENER, assert_result, evidence, listener, post, request};
 
 fn check(site: &Site) -> Output {
@@ -217,6 +218,28 @@ fn a_misspelt_key_is_a_warning() {
     let service = Service::start(LISTENER, &site);
     let line = service.wait_for_log(|line| line.contains("listen_prot"));
     assert!(line.contains("WARN"), "{line}");
+}
+
+#[test]
+fn bounds_of_evidence_change_with_a_reload() {
+    let mut site = Site::new();
+    record(&site, 8);
+    let service = listener(&site);
+    assert_result(&post(service.address(), "/", &alert("a", 3)), &link("a"));
+    site.set("max_output_packets", 2)
+        .set("min_free_bytes", 1)
+        .set("retention_max_bytes", 1)
+        .set("completion", "now");
+    drop(site.command(LISTENER));
+    service.signal(Signal::HUP);
+    let changed = service.wait_for_log(|line| line.contains("reload: changed: "));
+    let keys = "completion, max_output_packets, retention_max_bytes, min_free_bytes";
+    assert!(changed.ends_with(&format!("changed: {keys}")), "{changed}");
+    // Retention looks at once, and not in a minute.
+    let line = service.wait_for_log(|line| line.contains("evidence removed: "));
+    assert!(line.contains(&stem("a")), "{line}");
+    let (_, document) = ask(service.address(), "POST /", &alert("b", 3));
+    assert_eq!((&document["state"], &document["manifest"]["packets"]), (&"partial".into(), &2.into()));
 }
 
 #[test]
