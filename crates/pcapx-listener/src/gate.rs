@@ -12,9 +12,9 @@
 //! | 6 | as many jobs run and wait as may | 429 | `Too many concurrent extractions` | `Retry-After: 5` |
 //! | 7 | never: what became of the job | 200 | its text | `X-Result`, the same text |
 //!
-//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used; `GET /healthz` and
-//! `/readyz` pass none, `/metrics` its own. `/jobs` is for
-//! programs, see [`api`]. Who accepts JSON alone gets every answer as a document, with a status that tells what
+//! Any path will do. GET passes gates 0 and 1 and is then told how the service is used, or at `/`, where it wants HTML,
+//! shown a page; `GET /healthz` and `/readyz` pass none, `/metrics` its own. `/jobs` is for
+//! programs, see [`api`]; what is no JSON may be a form that [`pages`] understands. Who accepts JSON alone gets every answer as a document, with a status that tells what
 //! became of the job.
 //! A `Content-Length` that is no number never gets here: the HTTP library answers 400 by itself.
 
@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
@@ -35,6 +36,7 @@ use serde_json::{Map, Value};
 use crate::answer::{self, Answers};
 use crate::api::{self, Route};
 use crate::jobs::{Accepted, Held, Job, Jobs, NoFilterLine, Origin, word};
+use crate::pages::{self, Offer, Pages, Sent};
 use crate::query::{Query, plain_path};
 use crate::question::{Asked, Reader};
 use crate::refusal::Refusal;
@@ -56,6 +58,7 @@ const NO_FILTER: &str = "NO BPF FILTER";
 pub(crate) struct Gates {
     front: Arc<Front>,
     jobs: Arc<Jobs>,
+    pages: Pages,
     zone: LocalZone,
     port: u16,
     terms: Current<Terms>,
@@ -66,6 +69,7 @@ pub(crate) struct Gates {
 struct Terms {
     reader: Reader,
     answers: Answers,
+    offer: Arc<Offer>,
     patience: Option<Duration>,
     usage: Bytes,
 }
@@ -75,6 +79,7 @@ impl Terms {
         Self {
             reader: Reader::new(config, zone.clone()),
             answers: Answers::new(config, zone.clone()),
+            offer: Offer::new(config),
             patience: config.reply_within,
             usage: usage::document(config, port).into(),
         }
@@ -83,15 +88,10 @@ impl Terms {
 
 impl Gates {
     /// Gates in front of `jobs`, behind `port`.
-    pub(crate) fn new(
-        config: &Config,
-        zone: LocalZone,
-        port: u16,
-        front: Arc<Front>,
-        jobs: Arc<Jobs>,
-    ) -> Self {
+    pub(crate) fn new(config: &Config, port: u16, front: Arc<Front>, jobs: Arc<Jobs>, pages: Pages) -> Self {
+        let zone = pages.zone();
         let terms = Current::new(Terms::new(config, &zone, port));
-        Self { front, jobs, zone, port, terms }
+        Self { front, jobs, pages, zone, port, terms }
     }
 
     /// Takes over what of `config` can change while the service runs.
@@ -128,6 +128,9 @@ impl Gates {
             }
             return Ok(api::answer(&self.jobs, &terms.answers, &route, &head.method, head.uri.query()).await);
         }
+        if head.method == Method::GET && head.uri.path() == "/" && pages::is_wanted(&head.headers) {
+            return Ok(self.pages.answer(head.uri.query(), &terms.offer).await);
+        }
         if head.method == Method::GET {
             return Ok(reply::json(StatusCode::OK, terms.usage.clone()));
         }
@@ -148,8 +151,13 @@ impl Gates {
             return Err(Refusal::Empty);
         }
 
-        // 5. A JSON object.
-        let object = object(&body)?;
+        // 5. A JSON object; what is none may be a form of ours.
+        let object = match object(&body) {
+            Err(_) if pages::is_form(&head) => {
+                return Ok(self.form(&head, &body, &terms, origin(context, &user), context).await);
+            }
+            object => object?,
+        };
         drop(body);
 
         // 6. A free place, to run or to wait; it is given back when the job has been done.
@@ -157,13 +165,12 @@ impl Gates {
 
         // 7. The job.
         let query = Query::parse(head.uri.path(), head.uri.query());
-        let origin = Origin {
-            request: context.request_id().to_owned(),
-            peer: context.client(),
-            user: user.clone(),
-            at: Timestamp::now(),
-        };
+        let origin = origin(context, &user);
         let question = match terms.reader.read(object, &query, origin.at) {
+            // A browser sends credentials by itself, whoever made the page that asks.
+            Asked::Question(question) if question.about.is_none() && pages::is_elsewhere(&head.headers) => {
+                return Err(Refusal::Elsewhere);
+            }
             Asked::Question(question) => *question,
             Asked::Unclear(text) => return Err(Refusal::Unclear(text)),
             Asked::NotAllowed => return Err(Refusal::NotAllowed),
@@ -192,12 +199,26 @@ impl Gates {
                 return Ok(refused(failure, as_json));
             }
         };
-        context.note("outcome", word(&manifest));
-        context.note("evidence", &manifest.name);
-        let act = Act::new("extract").with("user", user).with("evidence", manifest.name.as_str());
-        let act = act.with("filter", bounded(&manifest.filter)).with("result", word(&manifest));
-        context.audit(act.with("packets", manifest.packets));
+        note_job(context, &user, &manifest);
         Ok(if as_json { terms.answers.document(&manifest) } else { result(&terms.answers.text(&manifest)) })
+    }
+
+    /// Answers the form of a page.
+    async fn form(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        terms: &Terms,
+        origin: Origin,
+        context: &Context,
+    ) -> Reply {
+        let user = origin.user.clone();
+        let (reply, sent) = self.pages.submit(head, body, origin, &terms.reader, &terms.offer).await;
+        match sent {
+            Sent::Refused(why) => context.note("refused", why),
+            Sent::Job(manifest) => note_job(context, &user, &manifest),
+        }
+        reply
     }
 
     /// Holds the answer until something has been found out – who waits for a seat is told at once – or, where `wait` asks
@@ -223,6 +244,25 @@ impl Gates {
             },
         }
     }
+}
+
+/// Who asks, now.
+fn origin(context: &Context, user: &str) -> Origin {
+    Origin {
+        request: context.request_id().to_owned(),
+        peer: context.client(),
+        user: user.to_owned(),
+        at: Timestamp::now(),
+    }
+}
+
+/// What became of a question, for the access line and the audit log.
+fn note_job(context: &Context, user: &str, manifest: &Manifest) {
+    context.note("outcome", word(manifest));
+    context.note("evidence", &manifest.name);
+    let act = Act::new("extract").with("user", user).with("evidence", manifest.name.as_str());
+    let act = act.with("filter", bounded(&manifest.filter)).with("result", word(manifest));
+    context.audit(act.with("packets", manifest.packets));
 }
 
 /// Text of a client for the audit log, not longer than a line should be.

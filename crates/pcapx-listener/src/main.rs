@@ -22,6 +22,7 @@ mod gate;
 mod indexer;
 mod jobs;
 mod metrics;
+mod pages;
 mod password;
 mod query;
 mod question;

@@ -74,7 +74,8 @@ pub(crate) fn plain_path(path: &str) -> &str {
     path.split_once('&').map_or(path, |(plain, _)| plain)
 }
 
-fn decoded(text: &str) -> Cow<'_, str> {
+/// A name or a value as it was before it was percent-encoded.
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }

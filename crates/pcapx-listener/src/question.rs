@@ -155,13 +155,17 @@ impl Reader {
         let window = time("from", asked.from)
             .and_then(|from| Ok((from, time("to", asked.to)?)))
             .and_then(|(from, to)| Window::new(from, to).map_err(|error| error.to_string()));
-        let window = match window {
-            Ok(window) => window,
-            Err(reason) => return Asked::Unclear(reason),
-        };
-        let format = query.format.unwrap_or(self.format);
+        match window {
+            Ok(window) => Asked::Question(Box::new(self.ask(filter, window, query.format))),
+            Err(reason) => Asked::Unclear(reason),
+        }
+    }
+
+    /// The question by hand for these packets; without a format, in that of the configuration.
+    pub(crate) fn ask(&self, filter: Expr, window: Window, format: Option<Format>) -> Question {
+        let format = format.unwrap_or(self.format);
         let subject = identity(&["by hand", &filter.to_string(), &window.to_string()]);
-        Asked::Question(Box::new(Question {
+        Question {
             stem: format!("{}_ask_{}", self.zone.compact(window.start()), &subject[..NAME_DIGITS]),
             identity: question_identity(&subject, &filter, window, format),
             filter,
@@ -173,7 +177,7 @@ impl Reader {
             alert: None,
             refused: Vec::new(),
             subject,
-        }))
+        }
     }
 
     /// The mode that `asked` names, else the default.

@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     Unclear(String),
     /// Gate 7: a question by hand, and they are switched off.
     NotAllowed,
+    /// Gate 7: a question by hand that another site's page makes a browser send.
+    Elsewhere,
 }
 
 impl Refusal {
@@ -46,6 +48,7 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "Questions by hand are switched off: allow_ad_hoc, or credentials for the listener, switch them on",
             ),
+            Self::Elsewhere => (StatusCode::FORBIDDEN, "A page of another site must not ask by hand"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NoLength => (StatusCode::LENGTH_REQUIRED, "Missing Content-Length"),
             Self::TooLarge | Self::Body(BodyError::TooLarge { .. }) => {
@@ -98,6 +101,7 @@ impl fmt::Display for Refusal {
             Self::Busy => f.write_str("too many concurrent extractions"),
             Self::Unclear(text) => write!(f, "unclear: {text}"),
             Self::NotAllowed => f.write_str("questions by hand are off"),
+            Self::Elsewhere => f.write_str("cross-site"),
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::gate::{self, Gates};
 use crate::indexer::{self, Indexer};
 use crate::jobs::{Jobs, Reach};
 use crate::metrics::Gauges;
+use crate::pages::{self, History, Pages};
 use crate::readiness;
 
 /// Files and folders that this process and its children make are never for everybody.
@@ -36,8 +37,9 @@ const UMASK: u32 = 0o027;
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// How long cancelled jobs may take to clean up after that: longer than a killed child is waited for.
 const CLEAN_UP_GRACE: Duration = Duration::from_secs(6);
-/// Blocking threads beside the jobs': names are resolved and files published on them for a moment.
-const SPARE_BLOCKING_THREADS: usize = 4;
+/// Blocking threads beside the jobs': names are resolved and files published on them for a moment; pages have their own, and
+/// so has whoever looks at the recorder.
+const SPARE_BLOCKING_THREADS: usize = 4 + pages::AT_A_TIME + 1;
 
 /// Why the service did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -112,14 +114,23 @@ pub(crate) fn run(
         front.set_audit(audit.clone());
         front.set_checks(readiness::checks(config));
         let folders = (config.timeline_dir.clone(), config.output_dir.clone());
-        let gauges = Gauges::new(Arc::clone(&jobs), looked_at, folders, handle.clone());
+        let gauges = Gauges::new(Arc::clone(&jobs), Arc::clone(&looked_at), folders, handle.clone());
+        let pages = Pages::new(pages::Shared {
+            jobs: Arc::clone(&jobs),
+            timeline: looked_at,
+            timeline_dir: config.timeline_dir.clone(),
+            output_dir: config.output_dir.clone(),
+            indexer: handle.clone(),
+            history: History::new(config.timeline_dir.clone()),
+            zone,
+        });
         front.metrics().register(|registry| {
             jobs.figures().register(registry);
             registry.register_collector(Box::new(gauges));
         });
         let reloads = Reloads::new(Service::Listener, explicit, loaded, Arc::clone(&front))?;
         let server = Server::bind(inherited?, config.address(Service::Listener), Limits::default())?;
-        let ended = serve(config, server, front, reloads, zone, jobs, handle).await;
+        let ended = serve(config, server, front, reloads, jobs, pages, handle).await;
         audit.close();
         ended
     });
@@ -138,8 +149,8 @@ async fn serve(
     server: Server,
     front: Arc<Front>,
     reloads: Reloads,
-    zone: LocalZone,
     jobs: Arc<Jobs>,
+    pages: Pages,
     indexer: Option<indexer::Handle>,
 ) -> Result<(), StartError> {
     let stop = Stop::on_signals()?;
@@ -155,11 +166,13 @@ async fn serve(
     server.announce(Service::Listener, &front);
     tokio::spawn(Arc::clone(&jobs).take_up());
     tokio::spawn(Arc::clone(&jobs).keep_in_bounds());
+    tokio::spawn(pages.history().keep());
 
     let canceller =
         tokio::spawn(cancel_late_jobs(Arc::clone(&jobs), indexer, stop.clone(), config.drain_timeout));
     let port = server.local_addr().port();
-    let gates = Arc::new(Gates::new(config, zone, port, Arc::clone(&front), Arc::clone(&jobs)));
+    let gates = Gates::new(config, port, Arc::clone(&front), Arc::clone(&jobs), pages);
+    let gates = Arc::new(gates);
     let adopting = Arc::clone(&gates);
     tokio::spawn(reloads.run(move |config| adopting.adopt(config)));
     let drained = server.run(front, gates, &stop, config.drain_timeout + ANSWER_GRACE).await;

@@ -12,6 +12,7 @@
 //! environment fails – a port that cannot be bound, a tool that dies – it panics with a sentence that says so.
 
 pub mod bench;
+pub mod browser;
 pub mod capture;
 pub mod namespace;
 pub mod packet;

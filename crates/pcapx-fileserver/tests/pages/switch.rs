@@ -41,7 +41,7 @@ fn a_page_comes_under_a_policy_that_allows_nothing() {
             ("content-type", "text/html; charset=utf-8"),
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("cache-control", "no-store"),
         ] {
             assert_eq!(reply.header(name), Some(value), "{target}");

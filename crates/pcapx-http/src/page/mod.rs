@@ -75,7 +75,8 @@ impl Page<'_> {
         headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        // Under a stricter one, browsers hide from our own forms where they come from, too.
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         reply
     }
@@ -141,7 +142,7 @@ mod tests {
             ("content-type", "text/html; charset=utf-8"),
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("cache-control", "no-store"),
         ] {
             assert_eq!(reply.headers()[name], value);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pcapx_core::manifest::{Manifest, State};
+use pcapx_core::manifest::{About, Manifest, State};
+use pcapx_core::time::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time;
 
@@ -78,6 +79,60 @@ impl Job {
     pub(super) fn try_hold(&self) -> Option<Hold> {
         Arc::clone(&self.search).try_lock_owned().ok()
     }
+}
+
+/// What a list shows of a job.
+#[derive(Clone, Debug)]
+pub(crate) struct Brief {
+    /// Its name.
+    pub(crate) name: String,
+    /// When it was asked for.
+    pub(crate) asked_at: Timestamp,
+    /// What the alert says of itself.
+    pub(crate) about: Option<About>,
+    /// What has become of it.
+    pub(crate) state: State,
+    /// Whether more is to come.
+    pub(crate) open: bool,
+    /// Why it is as it is.
+    pub(crate) reason: Option<String>,
+    /// Its filter.
+    pub(crate) filter: String,
+    /// What was found.
+    pub(crate) packets: Option<u64>,
+    /// Bytes of the capture.
+    pub(crate) bytes: Option<u64>,
+    /// The capture's file, where there is one or may be one.
+    pub(crate) file: Option<String>,
+}
+
+impl Brief {
+    /// What `manifest` tells.
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        let has_file = manifest.file.is_some() || manifest.open;
+        Self {
+            name: manifest.name.clone(),
+            asked_at: manifest.request.at,
+            about: manifest.about.as_ref().map(|about| About {
+                id: bounded(&about.id),
+                name: bounded(&about.name),
+                time: about.time,
+            }),
+            state: manifest.state,
+            open: manifest.open,
+            reason: manifest.reason.as_deref().map(bounded),
+            filter: bounded(&manifest.filter),
+            packets: manifest.packets,
+            bytes: manifest.bytes,
+            file: has_file.then(|| manifest.file_name()),
+        }
+    }
+}
+
+/// An alert may have two megabytes of name; a list needs no more than this of it.
+fn bounded(text: &str) -> String {
+    const MOST_CHARS: usize = 16 << 10;
+    text.chars().take(MOST_CHARS).collect()
 }
 
 fn lean(mut manifest: Manifest) -> Manifest {

@@ -20,6 +20,7 @@ mod desk;
 mod job;
 mod line;
 mod reach;
+mod recent;
 mod recover;
 mod register;
 mod run;
@@ -38,10 +39,12 @@ use tokio::sync::{Notify, Semaphore, watch};
 pub(crate) use desk::Place;
 use desk::{Desk, Seat};
 use job::Hold;
-pub(crate) use job::Job;
+pub(crate) use job::{Brief, Job};
 use line::JobLine;
 pub(crate) use line::{NoFilterLine, word};
 pub(crate) use reach::Reach;
+pub(crate) use recent::Ended;
+use recent::Recent;
 pub(crate) use register::Origin;
 
 use crate::evidence::{EvidenceFolder, Retention, RetentionRules};
@@ -66,6 +69,7 @@ pub(crate) struct Jobs {
     reach: Arc<Reach>,
     rules: Current<Rules>,
     figures: Figures,
+    recent: Recent,
     /// Something was finished; retention may have work.
     finished: Notify,
     stopping: watch::Sender<bool>,
@@ -135,6 +139,7 @@ impl Jobs {
             reach,
             rules: Current::new(Rules::of(config)),
             figures: Figures::default(),
+            recent: Recent::default(),
             finished: Notify::new(),
             stopping: watch::Sender::new(false),
             cancelled: watch::Sender::new(false),
@@ -215,6 +220,11 @@ impl Jobs {
     /// What is counted of jobs.
     pub(crate) fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    /// Jobs that have ended last.
+    pub(crate) fn ended_last(&self) -> Ended {
+        self.recent.told()
     }
 
     /// From now on nothing is begun that a restart can do as well: who waits goes on waiting, on the disk.

@@ -261,6 +261,7 @@ impl Jobs {
         JobLine::new(&manifest, error, took).log();
         if !manifest.open {
             self.figures.ended(&manifest);
+            self.recent.note(&manifest);
         }
         manifest
     }

@@ -19,6 +19,7 @@ mod live;
 mod load;
 mod monitoring;
 mod openapi;
+mod pages;
 mod patience;
 mod programs;
 mod queue;
