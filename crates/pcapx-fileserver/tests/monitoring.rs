@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
 
-use pcapx_testkit::process::{PATIENCE, Reply, Running, Service, Site, basic, poll, request};
-use pcapx_testkit::tool;
+use pcapx_testkit::process::{PATIENCE, Reply, Service, Site, basic, poll, request};
+use pcapx_testkit::prometheus::{Prometheus, check_page};
 use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pcapx-fileserver");
@@ -24,23 +21,6 @@ fn start(settings: &[(&str, Value)]) -> (Site, Service) {
 
 fn get(service: &Service, target: &str, headers: &[(&str, &str)]) -> Reply {
     request(service.address(), "GET", target, headers, b"")
-}
-
-/// The page in the older form of the text, which promtool reads: a family of counters is called like its samples, and
-/// there are no infos and no end.
-fn classic(page: &str) -> String {
-    let kind = |name: &str, kind: &str| page.contains(&format!("# TYPE {name} {kind}\n"));
-    let line = |line: &str| {
-        let words: Vec<&str> = line.splitn(4, ' ').collect();
-        match words[..] {
-            ["#", "EOF"] => String::new(),
-            ["#", word, name, rest] if kind(name, "counter") => format!("# {word} {name}_total {rest}\n"),
-            ["#", "TYPE", name, "info"] => format!("# TYPE {name}_info gauge\n"),
-            ["#", word, name, rest] if kind(name, "info") => format!("# {word} {name}_info {rest}\n"),
-            _ => format!("{line}\n"),
-        }
-    };
-    page.lines().map(line).collect()
 }
 
 /// The samples of a page, by name and labels.
@@ -129,7 +109,6 @@ fn the_figures_are_those_of_a_known_run() {
 
 #[test]
 fn prometheus_reads_the_page() {
-    let Some(promtool) = tool::require("promtool") else { return };
     let (_site, service) = start(&[("metrics", "open".into())]);
     get(&service, "/a.pcap", &[]);
     let reply = get(&service, "/metrics", &[]);
@@ -137,14 +116,7 @@ fn prometheus_reads_the_page() {
         reply.header("content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
-    let page = classic(&reply.text());
-    let mut command = promtool.command();
-    let child = command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.unwrap();
-    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.is_empty(), "{told}\n{page}");
+    check_page(&reply.text());
 }
 
 #[test]
@@ -165,35 +137,13 @@ fn ready_means_that_the_folder_can_be_read() {
 
 #[test]
 fn prometheus_scrapes_what_is_counted() {
-    let Some(prometheus) = tool::require("prometheus") else { return };
     let (site, service) = start(&[("metrics", "auth".into()), ("fileserver_auth_pass", "p".into())]);
     let right = basic(b":p");
     for _ in 0..5 {
         assert_eq!(get(&service, "/a.pcap", &[("Authorization", &right)]).status, 200);
     }
-    let config = site.path().join("prometheus.yml");
-    let text = format!(
-        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: pcapx\n  basic_auth: {{password: p}}\n  \
-         static_configs: [{{targets: ['{}']}}]\n",
-        service.address()
-    );
-    fs::write(&config, text).unwrap();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = prometheus.command();
-    command.arg(format!("--config.file={}", config.display()));
-    command.arg(format!("--storage.tsdb.path={}", site.path().join("tsdb").display()));
-    command.arg(format!("--web.listen-address={address}")).stdout(Stdio::null()).stderr(Stdio::null());
-    let _prometheus = Running::spawn(&mut command).unwrap();
-    let up = poll(PATIENCE, || TcpStream::connect(address).ok());
-    assert!(up.is_some(), "prometheus does not listen");
-    let query =
-        "/api/v1/query?query=sum(pcapx_http_requests_total%7Bstatus%3D%22200%22,method%3D%22GET%22%7D)";
+    let targets = [("pcapx", service.address())];
+    let Some(prometheus) = Prometheus::start(site.path(), &targets, Some("p")) else { return };
     // The five, and the looks of Prometheus before its last one.
-    let counted = poll(PATIENCE, || {
-        let reply = request(address, "GET", query, &[], b"");
-        let document: Value = serde_json::from_slice(&reply.body).ok()?;
-        let value = document["data"]["result"][0]["value"][1].as_str()?.parse::<f64>().ok()?;
-        (value >= 5.0).then_some(value)
-    });
-    assert!(counted.is_some(), "{}", request(address, "GET", query, &[], b"").text());
+    prometheus.wait_for(r#"sum(pcapx_http_requests_total{status="200",method="GET"})"#, |count| count >= 5.0);
 }

@@ -35,6 +35,7 @@ mod chunk;
 pub mod counters;
 mod inputs;
 pub mod intake;
+mod metrics;
 pub mod options;
 pub mod privileges;
 pub mod record;

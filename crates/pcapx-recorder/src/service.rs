@@ -14,6 +14,7 @@ use pcapx_core::local::LocalZone;
 use crate::counters::Counters;
 use crate::inputs;
 use crate::intake::IntakePlan;
+use crate::metrics::{Board, Metrics};
 use crate::options::Settings;
 use crate::privileges::{Account, PrivilegeError};
 use crate::record::RecordForm;
@@ -175,7 +176,10 @@ fn follow<S: PacketSource>(
         dump.display(),
         limit >> 20
     );
-    let status = Status::start((timeline.as_deref().unwrap_or(dump), dump), source.name(), limit, counters);
+    let board = settings.metrics.map(|_| Board::default());
+    let _metrics = settings.metrics.zip(board.clone()).map(|(address, board)| Metrics::start(address, board));
+    let folders = (timeline.as_deref().unwrap_or(dump), dump.as_path());
+    let status = Status::start(folders, source.name(), limit, counters, board);
     let recorded = record(source, intake, storage, room, counters, stop);
     status.finish();
     Ok(recorded?)

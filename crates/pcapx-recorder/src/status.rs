@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! Counters ─► Teller ─► RecorderStatus ─► TIMELINE/.pcapx-recorder.json
-//!                            │        └─► one line on the terminal, which changes
+//!                            │        ├─► one line on the terminal, which changes
+//!                            │        └─► whoever asks, see metrics
 //!                            └─► a line in the log for each minute, and for the rest at the end
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use pcapx_core::time::Timestamp;
 use pcapx_timeline::recorder::{RecorderStatus, STATUS_NAME};
 
 use crate::counters::Counters;
+use crate::metrics::Board;
 use crate::recording::CHUNKS;
 use crate::storage::Volume;
 use crate::terminal;
@@ -44,6 +46,7 @@ impl Status {
         source: &str,
         limit: u64,
         counters: &Arc<Counters>,
+        board: Option<Board>,
     ) -> Self {
         let (stop, stopped) = sync_channel::<()>(0);
         let mut teller = Teller {
@@ -57,6 +60,7 @@ impl Status {
             told: Told::default(),
             logged: Told::default(),
             measured: None,
+            board,
             is_refused: false,
         };
         let work = move || {
@@ -103,6 +107,8 @@ struct Teller {
     logged: Told,
     /// What was told last.
     measured: Option<RecorderStatus>,
+    /// For those who ask.
+    board: Option<Board>,
     is_refused: bool,
 }
 
@@ -166,6 +172,9 @@ impl Teller {
     }
 
     fn write(&mut self, status: &RecorderStatus) {
+        if let Some(board) = &self.board {
+            *board.lock().unwrap_or_else(PoisonError::into_inner) = Some(status.clone());
+        }
         match status.write(&self.folder) {
             Ok(()) => self.is_refused = false,
             Err(e) if !self.is_refused => {

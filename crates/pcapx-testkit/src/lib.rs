@@ -17,6 +17,7 @@ pub mod capture;
 pub mod namespace;
 pub mod packet;
 pub mod process;
+pub mod prometheus;
 pub mod strip;
 pub mod tool;
 pub mod trace;

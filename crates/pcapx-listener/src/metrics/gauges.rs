@@ -1,6 +1,6 @@
 //! Figures that are looked at when somebody reads them: seats, disk, timeline, recorder.
 //!
-//! Everything of the recorder comes from its status file: it has no port of its own. Without such a file – another recorder –
+//! Everything of the recorder comes from its status file: it need not have a port of its own. Without such a file – another recorder –
 //! its families are not there.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
 use pcapx_timeline::catalog::Timeline;
-use pcapx_timeline::recorder::{RecorderState, RecorderStatus};
+use pcapx_timeline::recorder::{Figure, FigureValue, RecorderStatus};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -120,43 +120,10 @@ impl Gauges {
 }
 
 fn recorder(page: &mut Page<'_>, status: &RecorderStatus, now: Timestamp) -> fmt::Result {
-    let is_up = status.state(now) == RecorderState::Recording;
-    page.gauge(
-        "pcapx_recorder_up",
-        "Whether the recorder has told of itself within seconds",
-        f64::from(is_up),
-    )?;
-    for (name, help, value) in [
-        ("pcapx_recorder_received_packets", "Packets taken from the link", status.packets_received),
-        ("pcapx_recorder_received_bytes", "Their bytes on the wire", status.bytes_received),
-        ("pcapx_recorder_recorded_packets", "Packets handed over to be written", status.packets_recorded),
-        ("pcapx_recorder_written_bytes", "Bytes of capture files written", status.bytes_written),
-        (
-            "pcapx_recorder_kernel_drops",
-            "Packets the kernel dropped, the ring being full",
-            status.kernel_drops,
-        ),
-        ("pcapx_recorder_drops", "Packets that could not be stored", status.recorder_drops),
-        ("pcapx_recorder_ring_freezes", "How often the ring was full", status.ring_freezes),
-        ("pcapx_recorder_segments_sealed", "Capture files finished", status.segments_sealed),
-        ("pcapx_recorder_segments_removed", "Capture files removed to make room", status.segments_removed),
-    ] {
-        page.counter(name, help, value)?;
-    }
-    let lag = status.searchable_up_to.map(|up_to| (seconds(now) - seconds(up_to)).max(0.0));
-    for (name, help, value) in [
-        ("pcapx_recorder_start_time_seconds", "When the recorder began", Some(seconds(status.started_at))),
-        ("pcapx_recorder_search_lag_seconds", "After how long packets can be found", lag),
-        ("pcapx_recorder_packets_per_second", "Packets of the last second", Some(status.packets_per_second)),
-        ("pcapx_recorder_bits_per_second", "Bits of the last second", Some(status.bits_per_second)),
-        ("pcapx_recorder_ring_fill", "How full the ring was at most, 0 to 1", Some(status.ring_fill)),
-        ("pcapx_recorder_queue_fill", "How full the queue to the disk was, 0 to 1", Some(status.queue_fill)),
-        ("pcapx_recorder_kept_bytes", "Bytes of capture files and indexes", Some(status.bytes_kept as f64)),
-        ("pcapx_recorder_limit_bytes", "The most that they may take", Some(status.disk_limit_bytes as f64)),
-        ("pcapx_recorder_free_bytes", "Free on the recorder's disk", Some(status.disk_free_bytes as f64)),
-    ] {
-        if let Some(value) = value {
-            page.gauge(name, help, value)?;
+    for Figure { name, help, value } in status.figures(now) {
+        match value {
+            FigureValue::Counter(value) => page.counter(name, help, value)?,
+            FigureValue::Gauge(value) => page.gauge(name, help, value)?,
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::process::{Connection, PATIENCE, Service, Site, poll};
+use pcapx_testkit::prometheus::check_page;
 use pcapx_testkit::tool;
 use serde_json::{Value, json};
 
@@ -66,6 +67,7 @@ fn jobs_are_counted_by_outcome() {
     ] {
         assert!(page.lines().any(|told| told == line), "{line}\n{page}");
     }
+    check_page(&page);
     let horizon = page.lines().find_map(|line| line.strip_prefix("pcapx_timeline_horizon_seconds "));
     let horizon: f64 = horizon.unwrap_or_else(|| panic!("{page}")).parse().unwrap();
     assert!((3600.0..3700.0).contains(&horizon), "{horizon}");

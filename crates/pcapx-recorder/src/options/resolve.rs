@@ -77,6 +77,7 @@ pub(super) fn resolve(
             .unwrap_or(DEFAULT_DIR_MODE),
         user: desk.value(Setting::User, value::user),
         pid_file: desk.value(Setting::PidFile, |text| Ok(text.into())),
+        metrics: desk.value(Setting::Metrics, value::endpoint),
         verbosity: desk.all(Setting::Verbosity).count().min(MOST_VERBOSITY) as u8,
         simulation,
         check: desk.flag(Setting::Check),

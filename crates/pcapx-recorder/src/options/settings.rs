@@ -1,6 +1,7 @@
 //! Options, resolved.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// The file for the number of the process.
     pub pid_file: Option<PathBuf>,
+    /// Where it is told to Prometheus how it goes.
+    pub metrics: Option<SocketAddr>,
     /// 0 tells what matters, 1 more, 2 all.
     pub verbosity: u8,
     /// What is measured instead of recording.
@@ -179,6 +182,9 @@ impl fmt::Display for Settings {
         }
         if let Some(path) = &self.pid_file {
             writeln!(f, "--pid={}", path_value(path))?;
+        }
+        if let Some(address) = self.metrics {
+            writeln!(f, "--metrics={address}")?;
         }
         for _ in 0..self.verbosity {
             writeln!(f, "--verbose")?;

@@ -76,6 +76,7 @@ pub enum Setting {
     Simulation,
     User,
     PidFile,
+    Metrics,
     Verbosity,
     Check,
     Help,
@@ -288,6 +289,9 @@ options! {
             names the group, too [default: stay]");
     "dont-change-user" => sets(Setting::User, "stay the user that started the recorder; it is the default");
     "pid" | 'P' (Needed "FILE") => sets(Setting::PidFile, "file for the number of the process");
+    "metrics" (Needed "[ADDRESS:]PORT") =>
+        sets(Setting::Metrics, "answer GET /metrics there, for Prometheus; without an address to this machine \
+            alone");
     "version" | 'V' => sets(Setting::Version, "print the version");
     "help" | 'h' => sets(Setting::Help, "print this text");
     "verbose" | 'v' => sets(Setting::Verbosity, "tell more; -vv tells all");

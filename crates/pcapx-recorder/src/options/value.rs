@@ -1,5 +1,6 @@
 //! The values of options: from text to what it stands for, or a sentence that says what would be right.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use super::error::excerpt;
@@ -82,6 +83,16 @@ pub(super) fn simulation(text: &str) -> Result<Simulation, String> {
     known
         .map(|(simulation, ..)| simulation)
         .ok_or_else(|| found("disk, capture, index or core (1 to 4)", text))
+}
+
+/// An address and a port; a port alone is one of this machine's own.
+pub(super) fn endpoint(text: &str) -> Result<SocketAddr, String> {
+    let port =
+        || number(text, 0..=u16::MAX.into()).ok().map(|port| (Ipv4Addr::LOCALHOST, port as u16).into());
+    text.parse()
+        .ok()
+        .or_else(port)
+        .ok_or_else(|| found("a port, or ADDRESS:PORT such as 10.0.0.5:9108 or [::]:9108", text))
 }
 
 /// The name of an account, or its number; perhaps those of a group behind a colon.

@@ -45,6 +45,8 @@ fn every_option_that_works_is_set_from_the_file_and_from_the_command_line() {
         ("-u=n2disk:ntop", |s| s.user.as_deref() == Some("n2disk:ntop")),
         ("--dont-change-user", |s| s.user.is_none()),
         ("-P=/run/r.pid", |s| s.pid_file == Some("/run/r.pid".into())),
+        ("--metrics=9108", |s| s.metrics == "127.0.0.1:9108".parse().ok()),
+        ("--metrics [::]:9108", |s| s.metrics == "[::]:9108".parse().ok()),
         ("--simulate=disk", |s| s.simulation == Some(Simulation::Disk)),
         ("-e=3", |s| s.simulation == Some(Simulation::Index)),
         ("--check", |s| s.check),

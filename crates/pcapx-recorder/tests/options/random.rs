@@ -77,6 +77,7 @@ fn some_settings() -> impl Strategy<Value = Settings> {
             0..0o77_u32,
             prop::option::of("[a-z][a-z0-9-]{0,10}"),
             prop::option::of(path()),
+            prop::option::of(any::<std::net::SocketAddrV4>()),
             0..=2_u8,
             simulation,
         ),
@@ -85,7 +86,7 @@ fn some_settings() -> impl Strategy<Value = Settings> {
             let (inputs, snaplen, slicing, flags, filter, threads) = capture;
             let [is_both, promiscuous, hardware_time, nanoseconds, index, check, link_up] = flags;
             let (buffer, dump, timeline, file_len, secs, packets, disk_limit) = files;
-            let (file_mode, dir_mode, user, pid_file, verbosity, simulation) = process;
+            let (file_mode, dir_mode, user, pid_file, metrics, verbosity, simulation) = process;
             Settings {
                 inputs,
                 snaplen: if snaplen == 0 { 262_144 } else { snaplen },
@@ -109,6 +110,7 @@ fn some_settings() -> impl Strategy<Value = Settings> {
                 dir_mode: dir_mode | 0o700,
                 user,
                 pid_file: pid_file.map(Into::into),
+                metrics: metrics.map(Into::into),
                 verbosity,
                 simulation,
                 check,

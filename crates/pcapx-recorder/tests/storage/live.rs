@@ -23,7 +23,7 @@ use crate::traffic::Traffic;
 const FIRST_PORT: u16 = 20_000;
 
 /// A program of the workspace that has been built beside this test.
-fn sibling(name: &str) -> Option<PathBuf> {
+pub(crate) fn sibling(name: &str) -> Option<PathBuf> {
     let this = env::current_exe().unwrap();
     let path = this.ancestors().nth(2)?.join(name);
     if !path.is_file() {

@@ -12,5 +12,6 @@ mod gone;
 mod kept;
 mod limit;
 mod live;
+mod metrics;
 mod recorder;
 mod traffic;

@@ -11,7 +11,9 @@
 //! Whoever reads it believes nothing: a recorder that was killed leaves its last word behind, and the file may be another
 //! program's. [`RecorderStatus::state`] tells whether there is somebody behind it.
 
+mod figures;
 mod nanos;
 mod status;
 
+pub use figures::{Figure, FigureValue};
 pub use status::{RecorderState, RecorderStatus, STATUS_NAME, StatusError};
