@@ -136,6 +136,12 @@ fn aside(name: &str, number: u32) -> String {
     format!("{name}.{number}")
 }
 
+/// The name beside which `name` is, if it is such a name.
+pub(super) fn stood_aside_from(name: &str) -> Option<&str> {
+    let (first, number) = name.rsplit_once('.')?;
+    number.parse().is_ok_and(|number| aside(first, number) == name).then_some(first)
+}
+
 fn too_many() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "there is too much evidence of this name")
 }

@@ -19,6 +19,7 @@ use pcapx_timeline::segment::SegmentReader;
 use sha2::{Digest, Sha256};
 
 use super::folder::gone_or;
+use super::names::stood_aside_from;
 use super::{EvidenceFolder, Shelved};
 
 /// Bytes that are hashed at a time: more than the disk reads ahead.
@@ -71,36 +72,37 @@ impl EvidenceFolder {
         Ok(())
     }
 
-    /// Removes second names that no manifest tells of. Nobody else works in the folder.
+    /// Removes the second names of evidence that was about to step aside: no manifest tells of `<name>.1.pcap`, but one of
+    /// `<name>.pcap`, which is the same file. Links of any other name are somebody's own. Nobody else works in the folder.
     pub(super) fn clear_second_names(&self) -> io::Result<usize> {
         let mut names = HashSet::new();
         for entry in fs::read_dir(self.root())? {
             names.extend(entry?.file_name().into_string());
         }
-        let told = |file: &str| {
-            let name = ENDINGS.into_iter().find_map(|ending| file.strip_suffix(ending));
-            name.map(|name| names.contains(&format!("{name}{MANIFEST_SUFFIX}")))
-        };
-        let is_hidden = |file: &str| file.starts_with('.');
-        let linked = |file: &&String| -> Option<((u64, u64), String)> {
-            let found = fs::symlink_metadata(self.path(file)).ok()?;
-            (found.is_file() && found.nlink() > 1).then(|| (inode(&found), (*file).clone()))
-        };
-        let untold = names.iter().filter(|file| !is_hidden(file) && told(file) == Some(false));
-        let untold: Vec<_> = untold.filter_map(|file| linked(&file)).collect();
-        if untold.is_empty() {
-            return Ok(0);
-        }
-        let others = names.iter().filter(|file| told(file) == Some(true));
-        let others: HashSet<_> = others.filter_map(|file| linked(&file)).map(|(inode, _)| inode).collect();
+        let is_told = |name: &str| names.contains(&format!("{name}{MANIFEST_SUFFIX}"));
         let mut removed = 0;
-        for (inode, file) in untold {
-            if others.contains(&inode) {
-                fs::remove_file(self.path(&file))?;
+        for file in names.iter().filter(|file| !file.starts_with('.')) {
+            let ending = ENDINGS.into_iter().find(|ending| file.ends_with(ending));
+            let Some((name, ending)) = ending.and_then(|ending| Some((file.strip_suffix(ending)?, ending)))
+            else {
+                continue;
+            };
+            if let Some(first) = stood_aside_from(name)
+                && is_told(first)
+                && !is_told(name)
+                && self.is_one_file(file, &format!("{first}{ending}"))
+            {
+                fs::remove_file(self.path(file))?;
                 removed += 1;
             }
         }
         Ok(removed)
+    }
+
+    /// Whether two names are names of one file.
+    fn is_one_file(&self, one: &str, other: &str) -> bool {
+        let found = |file: &str| fs::symlink_metadata(self.path(file)).ok().filter(Metadata::is_file);
+        found(one).is_some_and(|one| found(other).is_some_and(|other| inode(&one) == inode(&other)))
     }
 }
 
@@ -128,4 +130,45 @@ fn packets(path: &Path) -> Option<u64> {
 
 fn inode(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_a_move_has_begun_are_second_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |file: &str| dir.path().join(file);
+        fs::write(at("a.json"), "{}").unwrap();
+        fs::write(at("a.pcap"), "packets").unwrap();
+        fs::write(at("b.pcap"), "of nobody").unwrap();
+        for link in ["a.1.pcap", "a.12.pcap", "a.01.pcap", "a.kept.pcap", "court.pcap", "a.pcapng"] {
+            fs::hard_link(at("a.pcap"), at(link)).unwrap();
+        }
+        fs::hard_link(at("b.pcap"), at("b.1.pcap")).unwrap();
+        fs::write(at("a.2.pcap"), "packets of its own").unwrap();
+        fs::hard_link(at("a.pcap"), at("a.3.pcap")).unwrap();
+        fs::write(at("a.3.json"), "{}").unwrap();
+        EvidenceFolder::open(dir.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let expected = [
+            "a.01.pcap",
+            "a.2.pcap",
+            "a.3.json",
+            "a.3.pcap",
+            "a.json",
+            "a.kept.pcap",
+            "a.pcap",
+            "a.pcapng",
+            "b.1.pcap",
+            "b.pcap",
+            "court.pcap",
+        ];
+        assert_eq!(left, expected);
+    }
 }
