@@ -135,5 +135,4 @@ in_root sh -c 'dpkg -i /packages/next/pcapx-common_*.deb /packages/next/pcapx-re
 in_root dpkg -P pcapx-recorder pcapx-common
 is "n2disk.conf" "-i=eth7" "$(cat "$root/etc/n2disk/n2disk.conf")"
 
-echo
-echo "try.sh: all well"
+echo "inside: all well"

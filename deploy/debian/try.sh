@@ -9,7 +9,8 @@ usage: deploy/debian/try.sh [--bin-dir DIR] [--base DIR]
 Builds the packages twice, the second time as the next version with another configuration as shipped. Bootstraps
 a Debian and in there, in a network of its own: installs them, asks every program for its version and for what
 --check says, answers an alert with the packets of examples/sample, records the loopback, upgrades, removes,
-purges; and looks what is left each time. Needs root, debootstrap and curl, and says SKIPPED without.
+purges; and looks what is left each time. Then it boots one, to see what becomes of running services. Needs root,
+debootstrap and curl, for booting systemd-nspawn, and says SKIPPED without.
 
   --bin-dir DIR   built binaries, for build.sh
   --base DIR      a folder that debootstrap has filled (--include=systemd,ucf), to copy instead of bootstrapping
@@ -65,4 +66,32 @@ mkdir -p "$root/packages"
 cp -r "$work/first" "$work/next" "$root/packages/"
 cp -r "$repository/examples/sample/rolling" "$root/packages/sample"
 cp "$repository/examples/alert.json" "$repository/examples/sample/alert-packets" "$root/packages/"
+cp -a "$root" "$work/booted"
 unshare --mount --net --pid --fork sh "$here/try-inside.sh" "$root" "$version"
+
+step "the same with systemd at work"
+if ! command -v systemd-nspawn >/dev/null; then
+    echo "SKIPPED: no system was booted: systemd-nspawn is not installed (systemd-container)" >&2
+    exit 0
+fi
+cp "$here/try-booted.sh" "$work/booted/packages/"
+cat >"$work/booted/etc/systemd/system/try.service" <<'TEXT'
+[Unit]
+Description=What try.sh does in a booted system
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /packages/try-booted.sh
+StandardOutput=file:/packages/told
+StandardError=inherit
+TEXT
+mkdir -p "$work/booted/etc/systemd/system/multi-user.target.wants"
+ln -s ../try.service "$work/booted/etc/systemd/system/multi-user.target.wants/try.service"
+if ! timeout 300 systemd-nspawn --directory "$work/booted" --register=no --keep-unit --private-network --boot \
+    >"$work/console" 2>&1 && [ ! -e "$work/booted/packages/told" ]; then
+    tail -3 "$work/console" >&2
+    echo "SKIPPED: no system was booted: systemd-nspawn cannot do it here" >&2
+    exit 0
+fi
+cat "$work/booted/packages/told"
+grep -qx "booted: all well" "$work/booted/packages/told" || exit 1
