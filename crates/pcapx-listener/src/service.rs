@@ -165,6 +165,7 @@ async fn serve(
     );
     server.announce(Service::Listener, &front);
     tokio::spawn(Arc::clone(&jobs).take_up());
+    tokio::spawn(Arc::clone(&jobs).usher());
     tokio::spawn(Arc::clone(&jobs).keep_in_bounds());
     tokio::spawn(pages.history().keep());
 

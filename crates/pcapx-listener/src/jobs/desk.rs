@@ -6,13 +6,13 @@
 //!         ─► none:     429
 //! ```
 //!
-//! A seat or a number that is dropped unused is given back. The queue in memory is only the order: each waiting job stands
-//! in its manifest.
+//! A seat or a number that is dropped unused is given back, and a seat goes to who waits: an alert that needs no search has
+//! taken it for a moment. The queue in memory is only the order: each waiting job stands in its manifest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::Job;
 
@@ -24,6 +24,8 @@ pub(super) struct Desk {
     book: Mutex<Book>,
     /// Seats that are taken, for whoever waits until none is.
     taken: watch::Sender<usize>,
+    /// A seat was given back while somebody waits.
+    vacant: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +62,13 @@ pub(crate) enum Place {
 impl Desk {
     /// So many seats, and so many that may wait.
     pub(super) fn new(seats: usize, numbers: usize) -> Arc<Self> {
-        Arc::new(Self { seats, numbers, book: Mutex::default(), taken: watch::Sender::new(0) })
+        Arc::new(Self {
+            seats,
+            numbers,
+            book: Mutex::default(),
+            taken: watch::Sender::new(0),
+            vacant: Notify::new(),
+        })
     }
 
     /// How many seats there are.
@@ -104,6 +112,25 @@ impl Desk {
         self.book().closed = true;
     }
 
+    /// A seat that was given back while somebody waits. Whoever gets it has to use it, or to pass it on.
+    pub(super) async fn vacancy(self: &Arc<Self>) -> Seat {
+        loop {
+            {
+                let mut book = self.book();
+                if self.is_wanted(&book) {
+                    self.take(&mut book);
+                    return Seat(Arc::clone(self));
+                }
+            }
+            self.vacant.notified().await;
+        }
+    }
+
+    /// Whether there is a seat, and somebody who waits for it.
+    fn is_wanted(&self, book: &Book) -> bool {
+        !book.closed && !book.waiting.is_empty() && book.taken < self.seats
+    }
+
     /// Jobs that wait.
     pub(super) fn waiting(&self) -> usize {
         self.book().waiting.len()
@@ -141,6 +168,9 @@ impl Drop for Seat {
         let mut book = self.0.book();
         book.taken -= 1;
         self.0.taken.send_replace(book.taken);
+        if self.0.is_wanted(&book) {
+            self.0.vacant.notify_one();
+        }
     }
 }
 
@@ -151,7 +181,7 @@ impl Number {
         let mut book = self.desk.book();
         book.given -= 1;
         book.waiting.insert(self.place, job);
-        if book.closed || book.taken >= self.desk.seats {
+        if !self.desk.is_wanted(&book) {
             return None;
         }
         self.desk.take(&mut book);
@@ -170,6 +200,8 @@ impl Drop for Number {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::jobs::tests::job;
 
@@ -228,6 +260,26 @@ mod tests {
         let seat = number.wait(job("a")).unwrap();
         assert_eq!(seat.next().unwrap().1.manifest().name, "a");
         assert_eq!(desk.running(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_seat_that_was_not_needed_goes_to_who_waits() {
+        let desk = Desk::new(2, 3);
+        let (one, other) = (seat(desk.place()), seat(desk.place()));
+        for name in ["a", "b"] {
+            assert!(number(desk.place()).wait(job(name)).is_none());
+        }
+        drop(one);
+        let (kept, first) = desk.vacancy().await.next().unwrap();
+        drop(other);
+        let (_kept_too, second) = desk.vacancy().await.next().unwrap();
+        assert_eq!((&*first.manifest().name, &*second.manifest().name), ("a", "b"));
+        drop(kept);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(10), desk.vacancy()).await.is_err(),
+            "nobody waits"
+        );
+        assert_eq!((desk.running(), desk.waiting()), (1, 0));
     }
 
     #[test]

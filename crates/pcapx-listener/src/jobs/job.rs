@@ -75,6 +75,11 @@ impl Job {
         Arc::clone(&self.search).lock_owned().await
     }
 
+    /// Whether packets are searched for it just now.
+    pub(super) fn is_searched(&self) -> bool {
+        self.search.try_lock().is_err()
+    }
+
     /// The same, when nobody searches just now.
     pub(super) fn try_hold(&self) -> Option<Hold> {
         Arc::clone(&self.search).try_lock_owned().ok()

@@ -172,7 +172,11 @@ impl Jobs {
             register::Registered::Known(manifest) => Accepted::Known(manifest),
             register::Registered::Refused(failure) => Accepted::Refused(failure),
             register::Registered::Joined(job) => {
-                let held = if matches!(place, Place::Number(_)) { Held::Waits } else { Held::Joined(place) };
+                let held = match place {
+                    Place::Seat(seat) if job.is_searched() => Held::Joined(Place::Seat(seat)),
+                    // It waits itself, for this seat perhaps.
+                    Place::Seat(_) | Place::Number(_) => Held::Waits,
+                };
                 Accepted::Job(job, held)
             }
             register::Registered::New(job) => match place {
@@ -260,6 +264,14 @@ impl Jobs {
         self.desk.empty().await;
         // Nobody closes the semaphore.
         drop(self.completions.acquire().await);
+    }
+
+    /// Leads who waits to seats that were not needed.
+    pub(crate) async fn usher(self: Arc<Self>) {
+        loop {
+            let seat = self.desk.vacancy().await;
+            self.serve(seat);
+        }
     }
 
     /// Removes evidence by the rules of retention, each minute and when there is more of it.

@@ -160,3 +160,32 @@ fn a_full_queue_turns_away_as_the_contract_says() {
         assert_result(&taken.unwrap(), &link("late"));
     }
 }
+
+/// Alerts that need no search take a place for a moment. Whoever has to wait for it is not forgotten when it is given back.
+#[test]
+fn those_who_wait_are_served_when_a_place_was_not_needed() {
+    const ROUNDS: u32 = 60;
+    let mut site = Site::new();
+    site.set("max_queued_extractions", 10);
+    record(&site, ROUNDS);
+    let service = listener(&site);
+    let server = service.address();
+    assert_result(&post(server, "/", &alert("known", 3)), &link("known"));
+    for round in 0..ROUNDS {
+        let id = format!("w{round}");
+        let others = [alert("known", 3), "{}".to_owned(), alert("known", 3), "{}".to_owned()];
+        let bodies: Vec<_> = others.into_iter().chain([alert(&id, round)]).collect();
+        let start = Barrier::new(bodies.len());
+        thread::scope(|scope| {
+            for body in &bodies {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(server);
+                    start.wait();
+                    assert_eq!(connection.exchange(&post_bytes("/", body.as_bytes())).status, 200);
+                });
+            }
+        });
+        // Nobody asks for anything any more.
+        assert_eq!(ended(&site, &stem(&id)).state, State::Complete, "{id}");
+    }
+}

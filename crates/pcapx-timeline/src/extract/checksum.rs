@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
@@ -59,10 +59,22 @@ impl Checksum {
     /// The file is complete and has `len` bytes.
     pub(super) fn end(mut self, len: u64, file: &File) -> io::Result<Sum> {
         self.written(len, file);
-        match self.worker {
+        match self.worker.take() {
             Some(Worker { thread, .. }) => Ok(Sum::Coming(thread)),
             // Small, or there is no thread to be had.
-            None => Follower::new(file.try_clone()?).end(len).map(Sum::Known),
+            None => Follower::new(file.try_clone()?).end(|| len).map(Sum::Known),
+        }
+    }
+}
+
+/// Nobody wants to know: the thread ends, and with it the last hold on the file, whose room may be needed at once.
+impl Drop for Checksum {
+    fn drop(&mut self) {
+        if let Some(Worker { written, wake, thread }) = self.worker.take() {
+            written.store(0, Ordering::Release);
+            drop(wake);
+            // What it says is of no use any more.
+            let _ = thread.join();
         }
     }
 }
@@ -84,19 +96,14 @@ impl Worker {
         let written = Arc::new(AtomicU64::new(0));
         let up_to = Arc::clone(&written);
         let work = move || {
-            follow(&mut follower, &up_to, &woken)?;
-            follower.end(up_to.load(Ordering::Acquire))
+            while woken.recv().is_ok() {
+                follower.go_to(|| up_to.load(Ordering::Acquire))?;
+            }
+            follower.end(|| up_to.load(Ordering::Acquire))
         };
         let thread = thread::Builder::new().name("pcapx-hash".into()).spawn(work)?;
         Ok(Self { written, wake, thread })
     }
-}
-
-fn follow(follower: &mut Follower, written: &AtomicU64, woken: &Receiver<()>) -> io::Result<()> {
-    while woken.recv().is_ok() {
-        follower.go_to(written.load(Ordering::Acquire))?;
-    }
-    Ok(())
 }
 
 /// Reads and hashes a file from its beginning.
@@ -112,9 +119,10 @@ impl Follower {
         Self { file, hasher: Sha256::new(), at: 0, bytes: Vec::new() }
     }
 
-    fn go_to(&mut self, end: u64) -> io::Result<()> {
-        while self.at < end {
-            let n = (end - self.at).min(READ_BYTES as u64) as usize;
+    /// Goes to where `end` is, which is asked again and again.
+    fn go_to(&mut self, end: impl Fn() -> u64) -> io::Result<()> {
+        while let Some(left) = end().checked_sub(self.at).filter(|left| *left > 0) {
+            let n = left.min(READ_BYTES as u64) as usize;
             if self.bytes.len() < n {
                 self.bytes.resize(n, 0);
             }
@@ -125,7 +133,7 @@ impl Follower {
         Ok(())
     }
 
-    fn end(mut self, len: u64) -> io::Result<[u8; 32]> {
+    fn end(mut self, len: impl Fn() -> u64) -> io::Result<[u8; 32]> {
         self.go_to(len)?;
         Ok(self.hasher.finalize().into())
     }

@@ -44,6 +44,14 @@ impl WriteBehind {
     }
 }
 
+/// The thread holds the file, whose room may be needed as soon as it is given up.
+impl Drop for WriteBehind {
+    fn drop(&mut self) {
+        // Of a file that nobody wants.
+        let _ = self.finish();
+    }
+}
+
 impl Worker {
     /// `None` where there is no thread to be had: then all is left for the end.
     fn start(file: &File) -> Option<Self> {
