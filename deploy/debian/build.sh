@@ -92,28 +92,6 @@ put() { # MODE FILE TARGET
     install -m "$1" "$2" "$3"
 }
 
-# third_party FILE: the licences of all crates in the programs, and Rust's own.
-third_party() {
-    cd "$repository"
-    # shellcheck disable=SC2046 # a word for each program
-    cargo tree --locked $(rows | sed -n 's|.* bin/\([^ ]*\) .*|-p \1|p') --edges normal --prefix none --format '{p}' | sed 's/ v\([^ ]*\).*/-\1/' | sort -u >"$work/crates"
-    cargo metadata --locked --format-version 1 | tr ',' '\n' |
-        sed -n 's|^"manifest_path":"\(.*\)/Cargo.toml"$|\1|p' | sort -u >"$work/folders"
-    cd "$work"
-    {
-        echo "The programs of pcapx contain these libraries. Below each stands its licence, as it came with it."
-        while read -r folder; do
-            crate=${folder##*/}
-            case $folder in "$repository"/*) continue ;; esac
-            grep -qxF "$crate" crates || continue
-            printf '\n==== %s: %s\n' "$crate" "$(sed -n 's/^license = "\(.*\)"/\1/p' "$folder/Cargo.toml")"
-            find "$folder" -maxdepth 1 -type f \( -iname 'licen[sc]e*' -o -iname 'copying*' -o -iname 'copyright*' -o -iname 'notice*' \) |
-                sort | while read -r text; do printf '\n---- %s\n' "${text##*/}"; cat "$text"; done
-        done <folders
-        printf '\n==== The standard library of Rust: MIT OR Apache-2.0, https://www.rust-lang.org/policies/licenses\n'
-    } | gzip -9n >"$1"
-}
-
 # script PACKAGE NAME: the package's maintainer script, made of the one for units and what is its own.
 script() {
     units=$(rows | sed -n "s|^$1 .* /usr/lib/systemd/system/||p" | paste -sd ' ')
@@ -179,7 +157,8 @@ rows | while read -r package mode file place; do
     esac
 done
 mkdir -p "$work/pcapx-common/usr/share/doc/pcapx-common"
-third_party "$work/third-party-licences.gz"
+"$repository/deploy/third-party.sh" | gzip -9n >"$work/third-party-licences.gz"
+[ "$(zcat "$work/third-party-licences.gz" | wc -l)" -gt 100 ] || fail "deploy/third-party.sh wrote no licences"
 for package in pcapx-common pcapx-extract netflow-replay; do # the others need pcapx-common
     put 644 "$work/third-party-licences.gz" "$work/$package/usr/share/doc/$package/third-party-licences.gz"
 done
