@@ -57,8 +57,7 @@ pub(super) fn latest(
     let starts = bytes.len().min(MAX_PACKET_BYTES as usize + PCAP_RECORD_HEADER_BYTES);
     let step = form.step();
     let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
-    let is_dead = vec![false; bytes.len()];
-    let mut chains = Chains { form, bytes: &bytes, plausible, end, is_dead, walked: Vec::new() };
+    let mut chains = Chains::new(form, &bytes, plausible, end);
     Ok((0..starts).step_by(step).find_map(|start| chains.latest(start)))
 }
 
@@ -101,6 +100,16 @@ impl Form<'_> {
     }
 }
 
+/// What is known of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Unknown,
+    /// No chain leads from here to the end.
+    Dead,
+    /// So many records stand from here to the end, [`CHAIN_MIN_RECORDS`] or more where it says that, and none has a time.
+    Timeless(usize),
+}
+
 /// Chains of records to the end of some bytes. Each place is followed once, however many chains lead to it: a tail of tiny
 /// records, or of payload that looks like them, costs no more than any other.
 struct Chains<'b> {
@@ -108,47 +117,157 @@ struct Chains<'b> {
     bytes: &'b [u8],
     plausible: RangeInclusive<Timestamp>,
     end: End,
-    /// Places from which no chain leads to the end.
-    is_dead: Vec<bool>,
-    /// Places of the chain that is followed.
-    walked: Vec<usize>,
+    /// Where the zeros at the end of the bytes begin.
+    zeros: usize,
+    places: Vec<Place>,
+    /// Places of the chain that is followed, and whether the record there has a time.
+    walked: Vec<(usize, bool)>,
+    /// Records that were looked at.
+    #[cfg(test)]
+    looked_at: std::cell::Cell<usize>,
 }
 
-impl Chains<'_> {
+impl<'b> Chains<'b> {
+    fn new(form: Form<'b>, bytes: &'b [u8], plausible: RangeInclusive<Timestamp>, end: End) -> Self {
+        Self {
+            form,
+            bytes,
+            plausible,
+            end,
+            zeros: bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1),
+            places: vec![Place::Unknown; bytes.len()],
+            walked: Vec::new(),
+            #[cfg(test)]
+            looked_at: std::cell::Cell::default(),
+        }
+    }
+
     /// Follows records from `start` to the last byte: the latest time of all but the first of them, which could be payload
     /// that looks like a record. `None` unless the chain ends with the bytes.
     fn latest(&mut self, start: usize) -> Option<Timestamp> {
         self.walked.clear();
-        let (mut at, mut latest) = (start, None);
+        let (mut at, mut latest, mut beyond) = (start, None, 0);
         while at < self.bytes.len() {
+            if let Place::Timeless(records) = self.places[at] {
+                beyond = records;
+                break;
+            }
             match self.link(at) {
                 Some(link) if link.len <= self.bytes.len() - at => {
                     if !self.walked.is_empty() {
                         latest = latest.max(link.time);
                     }
-                    self.walked.push(at);
+                    self.walked.push((at, link.time.is_some()));
                     at += link.len;
                 }
                 cut if self.is_end(at, cut.is_some()) => break,
                 _ => {
-                    self.walked.iter().for_each(|&place| self.is_dead[place] = true);
+                    self.walked.iter().for_each(|&(place, _)| self.places[place] = Place::Dead);
                     return None;
                 }
             }
         }
-        if self.walked.len() >= CHAIN_MIN_RECORDS { latest } else { None }
+        let records = self.walked.len() + beyond;
+        if latest.is_none() {
+            for (n, &(place, has_time)) in self.walked.iter().enumerate() {
+                if !has_time {
+                    self.places[place] = Place::Timeless((records - n).min(CHAIN_MIN_RECORDS));
+                }
+            }
+        }
+        if records >= CHAIN_MIN_RECORDS { latest } else { None }
     }
 
     /// The record that can stand at `at`.
     fn link(&self, at: usize) -> Option<Link> {
-        let link = self.form.link(&self.bytes[at..]).filter(|_| !self.is_dead[at])?;
+        #[cfg(test)]
+        self.looked_at.set(self.looked_at.get() + 1);
+        let link = self.form.link(&self.bytes[at..]).filter(|_| self.places[at] != Place::Dead)?;
         link.time.is_none_or(|time| self.plausible.contains(&time)).then_some(link)
     }
 
     /// Whether a file that grows can end with what stands at `at`: part of a record, or zeros.
     fn is_end(&self, at: usize, is_record: bool) -> bool {
-        let rest = &self.bytes[at..];
-        self.end == End::Open
-            && (is_record || rest.len() < PCAP_RECORD_HEADER_BYTES || rest.iter().all(|&byte| byte == 0))
+        let rest = self.bytes.len() - at;
+        self.end == End::Open && (is_record || rest < PCAP_RECORD_HEADER_BYTES || at >= self.zeros)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pcapx_testkit::capture::{Interface as Described, Packet, Pcap, Pcapng};
+
+    use super::*;
+
+    /// The latest time that the bytes behind the head of a capture tell, and how many records were looked at for each byte.
+    fn search(capture: &[u8], end: End) -> (Option<Timestamp>, f64) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, capture).unwrap();
+        let mut reader = SegmentReader::open(&path).unwrap();
+        let first = reader.next_packet().unwrap().unwrap().time;
+        let form = match reader.pcap_header() {
+            Some(header) => Form::Pcap(header),
+            None => Form::Pcapng(reader.section().unwrap(), reader.interfaces()),
+        };
+        let bytes = &capture[reader.next_offset() as usize..];
+        let plausible = first.saturating_sub(SEGMENT_SPAN_MAX)..=first.saturating_add(SEGMENT_SPAN_MAX);
+        let mut chains = Chains::new(form, bytes, plausible, end);
+        let latest = (0..bytes.len()).step_by(form.step()).find_map(|start| chains.latest(start));
+        (latest, chains.looked_at.get() as f64 / bytes.len() as f64)
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    /// Each place begins a chain of thousands of records that breaks at the very end.
+    #[test]
+    fn a_tail_in_which_everything_looks_like_a_record_is_looked_through_once() {
+        let first = Packet { orig_len: 1, ..Packet::new(at(0), Vec::new()) };
+        let mut bytes = Pcap::new().encode(&[first]);
+        bytes.resize(TAIL_BYTES as usize, 0);
+        bytes.extend([0xff; PCAP_RECORD_HEADER_BYTES]);
+        let (latest, looked_at) = search(&bytes, End::Whole);
+        assert!(latest.is_none() && looked_at <= 2.0, "{latest:?} {looked_at}");
+    }
+
+    /// No place begins a record, and each one is asked whether zeros are all that follows.
+    #[test]
+    fn a_tail_of_zeros_in_front_of_its_last_byte_is_looked_through_once() {
+        let mut bytes = Pcap::new().encode(&[Packet::new(at(1_772_356_200), vec![1; 60])]);
+        bytes.resize(TAIL_BYTES as usize, 0);
+        assert_eq!(search(&bytes, End::Open).0, None, "one record makes no chain");
+        bytes.push(1);
+        let (latest, looked_at) = search(&bytes, End::Open);
+        assert!(latest.is_none() && looked_at <= 2.0, "{latest:?} {looked_at}");
+    }
+
+    /// Chains lead to the end, but nothing in them has a time.
+    #[test]
+    fn a_tail_of_blocks_without_a_time_is_looked_through_once() {
+        let file = Pcapng::little_endian().interface(Described::new().resolution(9));
+        let mut file = file.packet(0, at(5), &[0; 60]).packet(0, at(7), &[0; 60]);
+        for _ in 0..TAIL_BYTES / 12 {
+            file = file.block(5, &[]);
+        }
+        let bytes = file.finish();
+        for end in [End::Whole, End::Open] {
+            let (latest, looked_at) = search(&bytes, end);
+            // The only packet begins the chain.
+            assert!(latest.is_none() && looked_at <= 2.0, "{end:?} {latest:?} {looked_at}");
+        }
+    }
+
+    /// A chain that begins in what another has found to be without times still has its own.
+    #[test]
+    fn packets_in_front_of_blocks_without_a_time_are_found() {
+        let file = Pcapng::little_endian().interface(Described::new().resolution(9));
+        let mut file = file.packet(0, at(5), &[0; 60]).packet(0, at(7), &[0; 60]).packet(0, at(6), &[0; 60]);
+        for records in 0..5 {
+            let expected = if records == 0 { None } else { Some(at(6)) };
+            assert_eq!(search(&file.clone().finish(), End::Whole).0, expected, "{records}");
+            file = file.block(5, &[]);
+        }
     }
 }
