@@ -83,8 +83,22 @@ impl Folder {
 
     fn open_cached(&self, path: &Path) -> Result<OwnedFd, Errno> {
         let cached = ResolveFlags::CACHED;
-        openat2(CWD, &self.path, PLACE, Mode::empty(), cached)
-            .and_then(|root| openat2(root, path, READ, Mode::empty(), BENEATH | cached))
+        let in_steps = || {
+            let root = openat2(CWD, &self.path, PLACE, Mode::empty(), cached)?;
+            openat2(root, path, READ, Mode::empty(), BENEATH | cached)
+        };
+        // Without a link anywhere and without `..` the way leads nowhere else, and one call is enough.
+        let is_plain = path.components().all(|component| matches!(component, Component::Normal(_)));
+        let opened = if is_plain {
+            match openat2(CWD, self.path.join(path), READ, Mode::empty(), ResolveFlags::NO_SYMLINKS | cached)
+            {
+                Err(Errno::LOOP) => in_steps(),
+                opened => opened,
+            }
+        } else {
+            in_steps()
+        };
+        opened
             // Kernels that do not know the flag or the call, sandboxes that forbid it: the patient way decides.
             .map_err(|error| {
                 if matches!(error, Errno::INVAL | Errno::NOSYS | Errno::PERM) { Errno::AGAIN } else { error }

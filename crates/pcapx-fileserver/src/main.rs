@@ -51,7 +51,7 @@ const EXIT_SERVICE: u8 = 3;
 fn main() -> ExitCode {
     let inherited = Inherited::take();
     let options = Options::parse();
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("PCAPX_LOG", "info")).init();
+    pcapx_http::log_to_stderr();
     pcapx_http::log_panics();
     let loaded = match Config::load(options.config.as_deref()) {
         Ok(loaded) => loaded,

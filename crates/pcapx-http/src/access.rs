@@ -1,6 +1,7 @@
 //! One log line for each request, written when its answer has ended.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::{Method, StatusCode, Uri};
@@ -48,7 +49,7 @@ fn counted(method: &Method) -> &'static str {
 /// What the access line of one request will say; dropping it writes the line.
 pub(crate) struct Entry {
     context: Context,
-    families: Families,
+    families: Arc<Families>,
     audit: Audit,
     method: Method,
     uri: Uri,
@@ -63,7 +64,7 @@ pub(crate) struct Entry {
 impl Entry {
     pub(crate) fn new(
         context: Context,
-        (families, audit): (Families, Audit),
+        (families, audit): (Arc<Families>, Audit),
         method: Method,
         uri: Uri,
         busy: Busy,
@@ -112,8 +113,14 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let status = self.status.map_or(0, |status| status.as_u16());
-        let seconds = self.started.elapsed().as_secs_f64();
-        self.families.requests(counted(&self.method), status, self.end.name(), seconds, self.sent_bytes);
+        let took = self.started.elapsed();
+        self.families.requests(
+            counted(&self.method),
+            status,
+            self.end.name(),
+            took.as_secs_f64(),
+            self.sent_bytes,
+        );
         if let Some(act) = self.context.take_act() {
             let context = &self.context;
             let act = act.by(context.request_id(), context.client(), context.peer(), context.certificate());
@@ -130,12 +137,13 @@ impl Drop for Entry {
         // The path alone: a query may carry what does not belong into a log, and handlers note what matters of it.
         log::log!(
             level,
-            "request id={} peer={peer}{client} method={} path={} status={status} sent={} ms={:.3} end={}{}",
+            "request id={} peer={peer}{client} method={} path={} status={status} sent={} ms={}.{:03} end={}{}",
             self.context.request_id(),
             LogValue::new(self.method.as_str()).bounded(16),
             LogValue::new(self.uri.path()),
             self.sent_bytes,
-            seconds * 1e3,
+            took.as_millis(),
+            took.subsec_micros() % 1000,
             self.end.name(),
             self.context.notes(),
         );

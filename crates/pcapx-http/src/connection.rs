@@ -158,7 +158,7 @@ async fn answer<H: Handler>(
     let client = shared.front.client(address, &head.headers);
     let context = Context::new(peer.address, *client.as_ref().unwrap_or(&address), peer.certificate);
     let families = shared.front.metrics().families();
-    let counts = (families.clone(), shared.front.audit());
+    let counts = (Arc::clone(families), shared.front.audit());
     let mut entry = Entry::new(context.clone(), counts, head.method.clone(), head.uri.clone(), slot.busy());
     let (body, unread) = RequestBody::new(incoming, families.received_body_bytes.clone());
     let request = Request::from_parts(head, body);

@@ -41,7 +41,7 @@ impl Front {
         let metrics = Metrics::new(service);
         Front {
             proxies: Current::default(),
-            door: Door::new(realm, &Auth::default(), &[], metrics.families().clone()),
+            door: Door::new(realm, &Auth::default(), &[], Arc::clone(metrics.families())),
             tls: Current::new(None),
             readers: Current::default(),
             readiness: OnceLock::new(),

@@ -34,7 +34,6 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
-use env_logger::Env;
 use pcapx_core::config::Config;
 use pcapx_listener_cli as cli;
 
@@ -46,7 +45,7 @@ const EXIT_SERVICE: u8 = 3;
 fn main() -> ExitCode {
     let inherited = pcapx_http::Inherited::take();
     let options = cli::Options::parse();
-    env_logger::Builder::from_env(Env::new().filter_or("PCAPX_LOG", "info")).init();
+    pcapx_http::log_to_stderr();
     pcapx_http::log_panics();
     match &options.command {
         None => {}

@@ -28,6 +28,7 @@ mod verifier;
 
 use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
@@ -55,7 +56,7 @@ pub struct Door {
     known: Known,
     throttle: Throttle,
     verifier: Verifier,
-    families: Families,
+    families: Arc<Families>,
 }
 
 #[derive(Debug)]
@@ -152,7 +153,12 @@ impl Denied {
 }
 
 impl Door {
-    pub(crate) fn new(realm: &'static str, auth: &Auth, allowed: &[IpNetwork], families: Families) -> Self {
+    pub(crate) fn new(
+        realm: &'static str,
+        auth: &Auth,
+        allowed: &[IpNetwork],
+        families: Arc<Families>,
+    ) -> Self {
         Door {
             realm,
             rules: Current::new(Rules::new(realm, auth, allowed)),

@@ -1,5 +1,7 @@
 //! The door as a whole: matrices of credentials and addresses, and what guessing costs.
 
+use std::sync::Arc;
+
 use hyper::header::{AUTHORIZATION, HeaderName};
 use pcapx_core::config::{Credentials, Secret};
 
@@ -16,7 +18,7 @@ fn auth(user: &str, password: &str, bearer: Option<&str>) -> Auth {
 }
 
 fn door(auth: &Auth) -> Door {
-    Door::new("pcap-files", auth, &[], Families::default())
+    Door::new("pcap-files", auth, &[], Arc::default())
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -120,8 +122,8 @@ async fn bearer_is_offered_beside_basic_where_it_is_taken() {
 
 #[test]
 fn addresses_are_let_in_or_not() {
-    let none = Door::new("x", &Auth::default(), &[], Families::default());
-    let some = Door::new("x", &Auth::default(), &["10.0.0.0/8".parse().unwrap()], Families::default());
+    let none = Door::new("x", &Auth::default(), &[], Arc::default());
+    let some = Door::new("x", &Auth::default(), &["10.0.0.0/8".parse().unwrap()], Arc::default());
     for (address, allowed) in
         [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("11.0.0.1", false), ("::1", false)]
     {
@@ -188,10 +190,10 @@ async fn new_rules_hold_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_credentials_many_times_at_once_are_verified_and_all_pass() {
-    let door = std::sync::Arc::new(door(&auth("u", &Secret::hash("right").unwrap(), None)));
+    let door = Arc::new(door(&auth("u", &Secret::hash("right").unwrap(), None)));
     let asking: Vec<_> = (0..50)
         .map(|_| {
-            let door = std::sync::Arc::clone(&door);
+            let door = Arc::clone(&door);
             tokio::spawn(async move { ask(&door, "::1", &[basic("u", "right").as_bytes()]).await })
         })
         .collect();

@@ -54,8 +54,8 @@ pub(crate) struct EndLabel {
     end: &'static str,
 }
 
-/// Clones count into the same families.
-#[derive(Debug, Clone)]
+/// What is counted; shared, since a clone would touch each of them.
+#[derive(Debug)]
 pub(crate) struct Families {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Histogram,

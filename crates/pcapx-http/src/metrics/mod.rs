@@ -26,7 +26,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    families: Families,
+    families: Arc<Families>,
 }
 
 impl Metrics {
@@ -35,7 +35,7 @@ impl Metrics {
         let labels = [("service", service.name()), ("version", env!("CARGO_PKG_VERSION"))];
         registry.register("pcapx_build", "The program and its version", Info::new(labels.to_vec()));
         registry.register_collector(Box::new(Process::new()));
-        let families = Families::default();
+        let families = Arc::new(Families::default());
         families.register(&mut registry);
         Metrics { registry: Arc::new(Mutex::new(registry)), families }
     }
@@ -45,7 +45,7 @@ impl Metrics {
         add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn families(&self) -> &Families {
+    pub(crate) fn families(&self) -> &Arc<Families> {
         &self.families
     }
 

@@ -66,6 +66,19 @@ impl Service {
         }
     }
 
+    /// Runs `binary` with the configuration of `site` as a service manager would, its log in a file of the site: nobody here
+    /// spends time on reading it. For measurements.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub fn start_with_log_in_file(binary: impl AsRef<OsStr>, site: &Site) -> Self {
+        let plain = site.command(&binary);
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$@\" 2> service.log"]).arg(binary).args(plain.get_args());
+        command.current_dir(site.path());
+        Self::spawn(&mut command).unwrap_or_else(|not_ready| panic!("{not_ready}"))
+    }
+
     /// Runs `command` and waits until a line with `http://ADDRESS:PORT`, or `https`, appears on its stdout.
     ///
     /// # Panics
