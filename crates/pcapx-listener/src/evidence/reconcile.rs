@@ -92,8 +92,11 @@ impl EvidenceFolder {
                 && !is_told(name)
                 && self.is_one_file(file, &format!("{first}{ending}"))
             {
-                fs::remove_file(self.path(file))?;
-                removed += 1;
+                match gone_or(fs::remove_file(self.path(file))) {
+                    Ok(()) => removed += 1,
+                    // It is no lie, and no reason not to start.
+                    Err(error) => log::warn!("output_dir: {file} cannot be removed: {error}"),
+                }
             }
         }
         Ok(removed)
