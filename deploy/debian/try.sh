@@ -56,9 +56,12 @@ dpkg-deb --root-owner-group --build "$work/common" "$work/next" >/dev/null
 
 step "a Debian"
 root=$work/root
+# The release that the packages were built on, where that is a Debian.
+suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+grep -qx 'ID=debian' /etc/os-release && [ -n "$suite" ] || suite=stable
 if [ -n "$base" ]; then
     cp -a "$base" "$root"
-elif ! debootstrap --variant=minbase --include=systemd,ucf stable "$root" >"$work/debootstrap.log" 2>&1; then
+elif ! debootstrap --variant=minbase --include=systemd,ucf "$suite" "$root" >"$work/debootstrap.log" 2>&1; then
     tail -3 "$work/debootstrap.log" >&2
     skip "debootstrap could not fetch a Debian"
 fi
