@@ -20,6 +20,8 @@ pub struct Counters {
     pub packets_received: AtomicU64,
     /// Packets that the filter left out.
     pub packets_filtered: AtomicU64,
+    /// Packets that were longer than `--snaplen`.
+    pub packets_cut: AtomicU64,
     /// Packets handed over to be written.
     pub packets_recorded: AtomicU64,
     /// Their bytes on the wire.

@@ -69,7 +69,12 @@ fn main() -> ExitCode {
 
 fn record(settings: &Settings) -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    let mut signals = vec![signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    // A terminal that is closed ends the recording in order, unless it was started with nohup.
+    if !terminal::is_hangup_ignored() {
+        signals.push(signal_hook::consts::SIGHUP);
+    }
+    for signal in signals {
         // Only signals that cannot be handled are refused.
         let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
     }

@@ -179,7 +179,7 @@ fn follow<S: PacketSource>(
     let board = settings.metrics.map(|_| Board::default());
     let _metrics = settings.metrics.zip(board.clone()).map(|(address, board)| Metrics::start(address, board));
     let folders = (timeline.as_deref().unwrap_or(dump), dump.as_path());
-    let status = Status::start(folders, source.name(), limit, counters, board);
+    let status = Status::start(folders, source.name(), (limit, settings.snaplen), counters, board);
     let recorded = record(source, intake, storage, room, counters, stop);
     status.finish();
     Ok(recorded?)

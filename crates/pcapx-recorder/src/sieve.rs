@@ -30,6 +30,7 @@ pub(crate) struct Tally {
     received: u64,
     bytes: u64,
     filtered: u64,
+    cut: u64,
 }
 
 impl Sieve {
@@ -46,7 +47,10 @@ impl Sieve {
         }
         let kept = match self.slicing {
             Some(layer) => layer.kept(self.link_type, packet.data),
-            None => packet.data.len(),
+            None => {
+                tally.cut += u64::from(packet.orig_len > self.snaplen);
+                packet.data.len()
+            }
         };
         Some(&packet.data[..kept.min(self.snaplen as usize)])
     }
@@ -55,11 +59,12 @@ impl Sieve {
 impl Tally {
     /// Gives what was counted to the counters.
     pub(crate) fn settle(&mut self, counters: &Counters) {
-        let Self { received, bytes, filtered } = std::mem::take(self);
+        let Self { received, bytes, filtered, cut } = std::mem::take(self);
         if received > 0 {
             Counters::add(&counters.packets_received, received);
             Counters::add(&counters.bytes_received, bytes);
             Counters::add(&counters.packets_filtered, filtered);
+            Counters::add(&counters.packets_cut, cut);
         }
     }
 }
@@ -71,6 +76,20 @@ mod tests {
     use pcapx_core::time::Timestamp;
     use pcapx_testkit::packet::{Ethernet, Ipv4, Udp};
     use std::sync::atomic::Ordering::Relaxed;
+
+    #[test]
+    fn packets_longer_than_what_is_kept_are_counted_unless_headers_are_all_that_is_wanted() {
+        let sieve = Sieve { link_type: LinkType::ETHERNET, filter: None, slicing: None, snaplen: 40 };
+        let frame = Ethernet::new().carry(&Ipv4::new([10, 0, 0, 1], [10, 0, 0, 2]).carry(&Udp::new(5, 6)));
+        let (mut tally, counters) = (Tally::default(), Counters::default());
+        for orig_len in [40, 41, 1000] {
+            let packet = Packet { time: Timestamp::from_secs(1), data: &frame, orig_len };
+            sieve.pass(&packet, &mut tally);
+            Sieve { slicing: Some(Layer::Transport), ..sieve.clone() }.pass(&packet, &mut tally);
+        }
+        tally.settle(&counters);
+        assert_eq!((counters.packets_received.load(Relaxed), counters.packets_cut.load(Relaxed)), (6, 2));
+    }
 
     #[test]
     fn packets_are_chosen_cut_and_counted() {

@@ -44,7 +44,7 @@ impl Status {
     pub(crate) fn start(
         (folder, dump): (&Path, &Path),
         source: &str,
-        limit: u64,
+        (limit, snaplen): (u64, u32),
         counters: &Arc<Counters>,
         board: Option<Board>,
     ) -> Self {
@@ -55,6 +55,7 @@ impl Status {
             source: source.to_owned(),
             started_at: Timestamp::now(),
             limit,
+            snaplen,
             counters: Arc::clone(counters),
             zone: LocalZone::system(),
             told: Told::default(),
@@ -62,6 +63,7 @@ impl Status {
             measured: None,
             board,
             is_refused: false,
+            is_cut_told: false,
         };
         let work = move || {
             let mut turn = 0_u64;
@@ -99,6 +101,7 @@ struct Teller {
     source: String,
     started_at: Timestamp,
     limit: u64,
+    snaplen: u32,
     counters: Arc<Counters>,
     zone: LocalZone,
     /// What the counters said when it was told last.
@@ -110,6 +113,7 @@ struct Teller {
     /// For those who ask.
     board: Option<Board>,
     is_refused: bool,
+    is_cut_told: bool,
 }
 
 /// What the counters said at a moment.
@@ -118,6 +122,7 @@ struct Told {
     at: Instant,
     packets: u64,
     recorded: u64,
+    cut: u64,
     bytes: u64,
     kernel_drops: u64,
     recorder_drops: u64,
@@ -125,7 +130,15 @@ struct Told {
 
 impl Default for Told {
     fn default() -> Self {
-        Self { at: Instant::now(), packets: 0, recorded: 0, bytes: 0, kernel_drops: 0, recorder_drops: 0 }
+        Self {
+            at: Instant::now(),
+            packets: 0,
+            recorded: 0,
+            cut: 0,
+            bytes: 0,
+            kernel_drops: 0,
+            recorder_drops: 0,
+        }
     }
 }
 
@@ -135,6 +148,7 @@ impl Told {
             at: Instant::now(),
             packets: counters.packets_received.load(Relaxed),
             recorded: counters.packets_recorded.load(Relaxed),
+            cut: counters.packets_cut.load(Relaxed),
             bytes: counters.bytes_received.load(Relaxed),
             kernel_drops: counters.kernel_drops.load(Relaxed),
             recorder_drops: counters.recorder_drops.load(Relaxed),
@@ -159,7 +173,21 @@ impl Teller {
         let status = self.status(running);
         terminal::show(|| line(&status, &self.zone));
         self.write(&status);
+        self.warn_of_cuts(&status);
         self.measured = Some(status);
+    }
+
+    /// Says once that packets are cut: a machine that merges packets before they are recorded has longer ones than its link.
+    fn warn_of_cuts(&mut self, status: &RecorderStatus) {
+        if status.packets_cut > 0 && !self.is_cut_told {
+            log::warn!(
+                "packets are longer than --snaplen={} and are cut there: --snaplen=0 keeps all of them. They are jumbo frames, or \
+                 the machine merges packets before they are recorded (`ethtool -K {} gro off lro off` ends that)",
+                self.snaplen,
+                self.source
+            );
+            self.is_cut_told = true;
+        }
     }
 
     /// Tells the same as last time, but for how far the recording can be searched now.
@@ -202,6 +230,7 @@ impl Teller {
             packets_received: now.packets,
             packets_filtered: counters.packets_filtered.load(Relaxed),
             packets_recorded: now.recorded,
+            packets_cut: now.cut,
             bytes_received: now.bytes,
             bytes_written: counters.bytes_written.load(Relaxed),
             kernel_drops: now.kernel_drops,
@@ -228,9 +257,13 @@ impl Teller {
         let then = std::mem::replace(&mut self.logged, now);
         let oldest = self.counters.oldest_kept.load(Relaxed);
         log::info!(
-            "{:.0} s: {} packets recorded, {}bit/s, {} dropped by the kernel, {} not stored; the oldest packet kept is of {}, {} of {}",
+            "{:.0} s: {} packets recorded, {}{}bit/s, {} dropped by the kernel, {} not stored; the oldest packet kept is of {}, {} of {}",
             now.secs_since(&then),
             now.recorded - then.recorded,
+            match now.cut - then.cut {
+                0 => String::new(),
+                cut => format!("{cut} of them cut, "),
+            },
             scaled(now.bits_per_second_since(&then)),
             now.kernel_drops - then.kernel_drops,
             now.recorder_drops - then.recorder_drops,

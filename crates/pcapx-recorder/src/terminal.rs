@@ -2,6 +2,7 @@
 //!
 //! Both go to stderr. The line is taken away before the log writes, and drawn again behind it.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +23,14 @@ pub struct LogOutput;
 /// Whether somebody sits there.
 pub fn is_there() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether this process was started so that it goes on when its terminal is closed.
+pub fn is_hangup_ignored() -> bool {
+    // A mask in hexadecimal digits; the first signal is SIGHUP.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Shows another line, where there is a terminal.

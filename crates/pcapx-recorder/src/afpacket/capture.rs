@@ -10,7 +10,7 @@ use pcapx_timeline::segment::MAX_PACKET_BYTES;
 
 use super::clock::Clock;
 use super::group::Group;
-use super::interface::{Interface, system};
+use super::interface::{Condition, Interface, system};
 use super::layout::{Description, Frame, TAG_BYTES};
 use super::mapping::Mapping;
 use super::options::CaptureOptions;
@@ -25,6 +25,8 @@ const BLOCKS_MIN: usize = 2;
 const BLOCKS_MAX: usize = (u32::MAX / (BLOCK_BYTES as u32 / FRAME_BYTES)) as usize;
 /// What the kernel may need besides its timer until a packet is handed over: a tick of a slow clock, a queue, a busy machine.
 const KERNEL_SLACK: Duration = Duration::from_millis(60);
+/// How often it is looked whether the interface is up, and how long its packets may be: the socket tells only the end of that.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The kernel wants to know a size of frames for the older versions' sake; it has to divide a block.
 const FRAME_BYTES: u32 = 2048;
 
@@ -42,6 +44,9 @@ pub struct Capture {
     settled: Timestamp,
     counts: Counts,
     state: State,
+    /// How the interface was when it was looked at last, and when it will be looked at again.
+    condition: Option<Condition>,
+    look_at: Instant,
 }
 
 /// Whether packets come.
@@ -152,6 +157,8 @@ impl Capture {
             settled: Timestamp::MIN,
             counts: Counts::default(),
             state: State::Open,
+            condition: None,
+            look_at: Instant::now(),
         })
     }
 
@@ -193,6 +200,28 @@ impl Capture {
             Clock::leave_card(&self.interface, &self.socket);
         }
         Some(Ok(visited))
+    }
+
+    /// Looks how the interface is, and says what has become of it.
+    fn look(&mut self) {
+        // One that is gone is told by the socket.
+        let Ok(now) = self.interface.condition(&self.socket) else { return };
+        let Some(before) = self.condition.replace(now) else { return };
+        let name = &self.interface.name;
+        if before.mtu != now.mtu {
+            log::info!("{name} takes packets of up to {} bytes now, {} before (MTU)", now.mtu, before.mtu);
+        }
+        if now.is_up {
+            self.go_on();
+        }
+    }
+
+    /// Takes in that an interface that was down is up.
+    fn go_on(&mut self) {
+        if self.state == State::Down {
+            log::info!("{} is up again", self.interface.name);
+            self.state = State::Open;
+        }
     }
 
     /// What to answer when the ring is empty and nothing can come.
@@ -252,16 +281,19 @@ impl PacketSource for Capture {
 
     /// Visits one block. Stamps of packets that came over several processors may be out of order by some microseconds.
     fn wait(&mut self, timeout: Duration, each: &mut impl FnMut(Packet<'_>)) -> Result<Waited, SourceError> {
-        let deadline = Instant::now() + timeout;
+        let begun = Instant::now();
+        let deadline = begun + timeout;
+        if begun >= self.look_at {
+            self.look_at = begun + LOOK_EVERY;
+            self.look();
+        }
         loop {
             let seen = Timestamp::now();
             match self.visit_block(each) {
                 None => self.settled = self.settled.max(seen.saturating_sub(self.hands_over_after)),
                 Some(Ok(0)) => continue,
                 Some(Ok(visited)) => {
-                    if self.state == State::Down {
-                        self.state = State::Open;
-                    }
+                    self.go_on();
                     return Ok(Waited::Packets(visited));
                 }
                 Some(Err(error)) => return Err(error),

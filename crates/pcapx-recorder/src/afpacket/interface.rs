@@ -25,6 +25,13 @@ pub(super) struct Interface {
     pub(super) is_loopback: bool,
 }
 
+/// What may change while packets are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) mtu: c_int,
+    pub(super) is_up: bool,
+}
+
 impl Interface {
     /// Looks an interface up.
     pub(super) fn find(socket: &Socket, name: &str) -> Result<Self, SourceError> {
@@ -49,6 +56,22 @@ impl Interface {
     /// Whether the interface is still there, perhaps under another name.
     pub(super) fn is_there(&self, socket: &Socket) -> bool {
         rustix::net::netdevice::index_to_name_inlined(socket, self.index) != Err(rustix::io::Errno::NODEV)
+    }
+
+    /// The longest packet that the interface takes, without its link header; and whether it is up.
+    pub(super) fn condition(&self, socket: &Socket) -> io::Result<Condition> {
+        // It may have another name by now.
+        let name = rustix::net::netdevice::index_to_name(socket, self.index)?;
+        let fd = socket.as_fd().as_raw_fd();
+        let mut mtu = query(&name, libc::__c_anonymous_ifr_ifru { ifru_mtu: 0 });
+        // SAFETY: the request takes an `ifreq`, which lives until the call returns.
+        checked(unsafe { libc::ioctl(fd, libc::SIOCGIFMTU as _, &raw mut mtu) })?;
+        let mut flags = query(&name, libc::__c_anonymous_ifr_ifru { ifru_flags: 0 });
+        // SAFETY: as above.
+        checked(unsafe { libc::ioctl(fd, libc::SIOCGIFFLAGS as _, &raw mut flags) })?;
+        // SAFETY: both requests have succeeded, so the kernel has written a number there, and flags; any bytes are some.
+        let (mtu, flags) = unsafe { (mtu.ifr_ifru.ifru_mtu, flags.ifr_ifru.ifru_flags) };
+        Ok(Condition { mtu, is_up: flags & libc::IFF_UP as i16 != 0 })
     }
 
     /// Has the card stamp all packets that it receives. What another program has set for packets sent stays.

@@ -1,6 +1,7 @@
 //! Interfaces change while they are recorded.
 
 use pcapx_core::time::Timestamp;
+use pcapx_testkit::process::Signal;
 
 use crate::namespace::{alone, ip};
 use crate::program::Program;
@@ -16,6 +17,7 @@ fn an_interface_that_goes_down_or_changes_is_recorded_on() {
         ip("link set far down");
         program.logged("far is down", 1);
         up(FAR);
+        program.logged("far is up again", 1);
         let more = numbered(300, 60);
         send(&more, NEAR, FAR);
         sent.extend(more);
@@ -24,6 +26,7 @@ fn an_interface_that_goes_down_or_changes_is_recorded_on() {
             for end in [NEAR, FAR] {
                 ip(&format!("link set {end} mtu {mtu}"));
             }
+            program.logged(&format!("far takes packets of up to {mtu} bytes now"), 1);
             let more = numbered(100, 14 + mtu);
             send(&more, NEAR, FAR);
             sent.extend(more);
@@ -112,5 +115,50 @@ fn a_card_without_a_clock_leaves_the_stamps_to_the_system_and_says_so() {
         );
         assert!(ended.packets[0].time >= before && ended.packets[299].time <= Timestamp::now());
         assert_same(&frames(ended.packets), &sent);
+    });
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_recording_in_order_unless_nohup_says_otherwise() {
+    alone(
+        "changes::a_terminal_that_is_closed_ends_the_recording_in_order_unless_nohup_says_otherwise",
+        || {
+            connect();
+            let sent = numbered(50, 100);
+            let program = Program::start("-i far");
+            send(&sent, NEAR, FAR);
+            program.signal(Signal::HUP);
+            let ended = program.end();
+            ended.assert_complete();
+            assert_same(&frames(ended.packets), &sent);
+
+            let program = Program::start_ignoring_hangup("-i far");
+            send(&sent[..25], NEAR, FAR);
+            program.signal(Signal::HUP);
+            send(&sent[25..], NEAR, FAR);
+            let ended = program.stop();
+            ended.assert_complete();
+            assert_same(&frames(ended.packets), &sent);
+        },
+    );
+}
+
+#[test]
+fn packets_longer_than_what_is_kept_are_told() {
+    alone("changes::packets_longer_than_what_is_kept_are_told", || {
+        connect();
+        let program = Program::start("-i far --snaplen 100");
+        let mut sent = numbered(20, 100);
+        sent.extend(numbered(30, 101));
+        send(&sent, NEAR, FAR);
+        program.logged(
+            "packets are longer than --snaplen=100 and are cut there: --snaplen=0 keeps all of them",
+            1,
+        );
+        let ended = program.stop();
+        ended.assert_complete();
+        assert!(ended.log.contains("50 packets recorded, 30 of them cut, "), "{}", ended.log);
+        assert!(ended.packets.iter().all(|packet| packet.data.len() == 100));
+        assert_eq!(ended.packets.iter().filter(|packet| packet.orig_len == 101).count(), 30);
     });
 }

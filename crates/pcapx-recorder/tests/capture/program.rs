@@ -36,14 +36,27 @@ impl Program {
         program
     }
 
+    /// The same as `nohup` does it.
+    pub(crate) fn start_ignoring_hangup(words: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pcapx-recorder")]);
+        let program = Self::spawn(shell, words);
+        program.logged("recording ", 1);
+        program
+    }
+
     /// Starts it and waits for nothing.
     pub(crate) fn launch(words: &str) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_pcapx-recorder")), words)
+    }
+
+    fn spawn(mut command: Command, words: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name| File::create(folder.path().join(name)).unwrap();
         let (log, printed) = (file("log"), file("printed"));
         let dump = folder.path().join("dump");
         let process = Running::spawn(
-            Command::new(env!("CARGO_BIN_EXE_pcapx-recorder"))
+            command
                 .args(["-s", "0", "-d", "-I", "-b", "128", "-p", "64", "-6", "4096", "-o"])
                 .arg(&dump)
                 .arg("-A")
@@ -53,6 +66,10 @@ impl Program {
                 .stderr(log),
         );
         Self { process: process.unwrap(), folder }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     pub(crate) fn pid(&self) -> u32 {

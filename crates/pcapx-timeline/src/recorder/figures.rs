@@ -61,6 +61,11 @@ impl RecorderStatus {
                 "Packets handed over to be written",
                 self.packets_recorded,
             ),
+            counter(
+                "pcapx_recorder_cut_packets",
+                "Packets longer than what is kept of each",
+                self.packets_cut,
+            ),
             counter("pcapx_recorder_written_bytes", "Bytes of capture files written", self.bytes_written),
             counter(
                 "pcapx_recorder_kernel_drops",

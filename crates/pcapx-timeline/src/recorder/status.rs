@@ -59,6 +59,9 @@ pub struct RecorderStatus {
     /// Packets handed over to be written.
     #[serde(default)]
     pub packets_recorded: u64,
+    /// Packets of which only the beginning is recorded: they are longer than what is kept of each.
+    #[serde(default)]
+    pub packets_cut: u64,
     /// Bytes of the packets received, as they were on the wire.
     #[serde(default)]
     pub bytes_received: u64,
