@@ -45,12 +45,11 @@ impl Sieve {
             tally.filtered += 1;
             return None;
         }
-        let kept = match self.slicing {
-            Some(layer) => layer.kept(self.link_type, packet.data),
-            None => {
-                tally.cut += u64::from(packet.orig_len > self.snaplen);
-                packet.data.len()
-            }
+        let kept = if let Some(layer) = self.slicing {
+            layer.kept(self.link_type, packet.data)
+        } else {
+            tally.cut += u64::from(packet.orig_len > self.snaplen);
+            packet.data.len()
         };
         Some(&packet.data[..kept.min(self.snaplen as usize)])
     }

@@ -69,8 +69,10 @@ impl Interface {
         let mut flags = query(&name, libc::__c_anonymous_ifr_ifru { ifru_flags: 0 });
         // SAFETY: as above.
         checked(unsafe { libc::ioctl(fd, libc::SIOCGIFFLAGS as _, &raw mut flags) })?;
-        // SAFETY: both requests have succeeded, so the kernel has written a number there, and flags; any bytes are some.
-        let (mtu, flags) = unsafe { (mtu.ifr_ifru.ifru_mtu, flags.ifr_ifru.ifru_flags) };
+        // SAFETY: the request has succeeded, so the kernel has written a number there; any bytes are one.
+        let mtu = unsafe { mtu.ifr_ifru.ifru_mtu };
+        // SAFETY: as above, flags.
+        let flags = unsafe { flags.ifr_ifru.ifru_flags };
         Ok(Condition { mtu, is_up: flags & libc::IFF_UP as i16 != 0 })
     }
 
