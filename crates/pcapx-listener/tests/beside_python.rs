@@ -36,6 +36,9 @@ def first(alert, names):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = sys.argv[2]
+    # Written at once, head and body: else each answer waits for the client's delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def answer(self, status, text, headers=()):
         self.send_response(status)
@@ -110,6 +113,8 @@ fn a_request_takes_a_twentieth_of_what_it_takes_python() {
     let Some((wrk, program)) = tool::require("wrk").zip(tool::require("python3")) else { return };
     let mut site = Site::new();
     site.set("listener_auth_user", "u").set("listener_auth_pass", "p");
+    // A place for each connection: nobody is told to come back.
+    site.set("max_concurrent_extractions", 64);
     let service = Service::start_with_log_in_file(env!("CARGO_BIN_EXE_pcapx-listener"), &site);
     let script = site.path().join("post.lua");
     let right = basic(b"u:p");
