@@ -1,4 +1,4 @@
-//! `--index`: builds the indexes that are missing, several files at a time.
+//! `--index`: builds the indexes that are missing, several files at a time, and removes those of folders whose files are gone.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use pcapx_core::time::Timestamp;
 use pcapx_timeline::catalog::Segment;
-use pcapx_timeline::index::{Backlog, Built, IndexError, IndexPlace, Todo, index_segment};
+use pcapx_timeline::index::{Backlog, Built, IndexError, IndexPlace, Swept, Todo, index_segment, sweep};
 use pcapx_timeline::segment::{SegmentError, SegmentReader};
 use pcapx_timeline::{Catalog, Progress};
 
@@ -53,12 +53,13 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt, voice: Voice) -> Result<Co
         args.threads.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), Into::into);
     let threads = threads.min(todo.wanted.len()).max(1);
     let tally = build(&todo.wanted, &place, threads, interrupt, voice);
+    let swept = sweep(&folders, &found, &place, &interrupt.token);
     interrupt.check()?;
     tally.tell_failures(&place, voice);
     if voice.sums_up() {
         tell(format_args!(
             "{}",
-            Report { tally: &tally, todo: &todo, place: &place, threads, took: begun.elapsed() }
+            Report { tally: &tally, todo: &todo, place: &place, swept, threads, took: begun.elapsed() }
         ));
     }
     Ok(tally.code(&todo))
@@ -201,13 +202,14 @@ struct Report<'r> {
     tally: &'r Tally,
     todo: &'r Todo<'r>,
     place: &'r IndexPlace,
+    swept: Swept,
     threads: usize,
     took: Duration,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tally, todo, place, threads, took } = self;
+        let Self { tally, todo, place, swept, threads, took } = self;
         let secs = took.as_secs_f64();
         let is_nothing = todo.indexed.is_empty() && todo.growing.is_empty() && tally.failures.is_empty();
         match tally.files {
@@ -237,6 +239,10 @@ impl fmt::Display for Report<'_> {
             (todo.growing.len() as u64, "left out: they may still be written to"),
             (tally.foreign, "left out: no captures that can be read"),
             (tally.failures.len() as u64, "failed"),
+            (
+                swept.indexes + swept.unfinished,
+                "removed: indexes of files that are gone, or that nobody finishes",
+            ),
         ] {
             if count > 0 {
                 write!(f, "\n  others   {count} {what}")?;

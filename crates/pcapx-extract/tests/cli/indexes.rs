@@ -54,6 +54,20 @@ fn what_is_missing_is_built_beside_the_files_once() {
 }
 
 #[test]
+fn indexes_of_files_that_are_gone_are_removed() {
+    let room = Room::indexed();
+    let (gone, kept) = (&room.recorded()[1], &room.recorded()[2]);
+    fs::remove_file(gone).unwrap();
+    let ran = room.run(&["--index", arg(&room.timeline())]).ended(0);
+    ran.says("  others   1 removed: indexes of files that are gone");
+    assert!(!sidecar(gone).exists() && sidecar(kept).exists());
+    // A file that is named says nothing of its folder.
+    fs::remove_file(kept).unwrap();
+    room.run(&["--index", arg(&room.recorded()[0])]).ended(0);
+    assert!(sidecar(kept).exists());
+}
+
+#[test]
 fn answers_are_the_same_with_and_without() {
     let room = Room::indexed();
     let window = ["-b", "2026-03-01 09:00:30", "-e", "2026-03-01 09:02:10"];

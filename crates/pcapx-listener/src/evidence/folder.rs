@@ -97,10 +97,15 @@ impl EvidenceFolder {
 
     /// The same for a file that is open already.
     pub(super) fn publish_open(&self, file: &File, hidden: &Hidden, name: &str) -> io::Result<()> {
+        self.replace(file, hidden, name)?;
+        self.sync()
+    }
+
+    /// Gives a file that is open the name of one that is there: a loss of power leaves the one or the other, both whole.
+    pub(super) fn replace(&self, file: &File, hidden: &Hidden, name: &str) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         file.sync_all()?;
-        fs::rename(&hidden.path, self.path.join(name))?;
-        self.sync()
+        fs::rename(&hidden.path, self.path.join(name))
     }
 
     /// What was renamed, linked or removed stays so over a loss of power.

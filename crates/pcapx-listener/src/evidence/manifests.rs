@@ -10,9 +10,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use pcapx_core::digest::Digest;
 use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest};
 
-use super::EvidenceFolder;
 use super::aside::digest_file;
 use super::folder::{FILE_MODE, gone_or};
+use super::{EvidenceFolder, Hidden};
 
 /// The largest manifest that is read: an alert of 2 MiB, each byte of it escaped, and what we tell of it.
 const LARGEST_BYTES: u64 = 16 << 20;
@@ -52,20 +52,28 @@ impl EvidenceFolder {
 
     /// Writes `manifest` as it is, its alert included.
     pub(crate) fn write(&self, manifest: &Manifest) -> io::Result<()> {
-        let (hidden, name) = (self.hidden(&manifest.name, MANIFEST_SUFFIX), manifest_file(&manifest.name));
-        let mut file = File::options().write(true).create_new(true).mode(FILE_MODE).open(hidden.path())?;
-        file.write_all(&manifest.to_json())?;
-        self.publish_open(&file, &hidden, &name)
+        let (file, hidden) = self.hide(manifest)?;
+        self.publish_open(&file, &hidden, &manifest_file(&manifest.name))
     }
 
-    /// Writes `manifest`, which has no alert in it, with the alert that its file has.
+    /// Writes `manifest`, which has no alert in it, with the alert that its file has. A loss of power may bring that file
+    /// back: it is of a job that is open, and true, and what is missing is done again.
     pub(crate) fn rewrite(&self, manifest: &Manifest) -> io::Result<()> {
         match self.manifest(&manifest.name)? {
             Shelved::Manifest(before) if before.alert.is_some() => {
-                self.write(&Manifest { alert: before.alert, ..manifest.clone() })
+                let (file, hidden) = self.hide(&Manifest { alert: before.alert, ..manifest.clone() })?;
+                self.replace(&file, &hidden, &manifest_file(&manifest.name))
             }
             Shelved::Manifest(_) | Shelved::Nothing | Shelved::Damaged(_) => self.write(manifest),
         }
+    }
+
+    /// Writes `manifest` under a hidden name.
+    fn hide(&self, manifest: &Manifest) -> io::Result<(File, Hidden)> {
+        let hidden = self.hidden(&manifest.name, MANIFEST_SUFFIX);
+        let mut file = File::options().write(true).create_new(true).mode(FILE_MODE).open(hidden.path())?;
+        file.write_all(&manifest.to_json())?;
+        Ok((file, hidden))
     }
 
     /// Writes the digest of the evidence called `name`. It is not brought to the disk: what a loss of power takes is a picture,
