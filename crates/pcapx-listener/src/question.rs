@@ -118,7 +118,7 @@ impl Reader {
             return Asked::NoFilter { about, mode, window, refused };
         };
         let format = query.format.unwrap_or(self.format);
-        let subject = identity(&[&alert.id, &alert.time.to_string()]);
+        let subject = subject(&alert);
         Asked::Question(Box::new(Question {
             stem: alert.file_stem(&self.zone),
             identity: question_identity(&subject, &filter, window, format),
@@ -203,6 +203,17 @@ impl<'a> ByHand<'a> {
     }
 }
 
+/// What makes an alert itself: its id and time. Where the sender gave it no id, alerts of one second are told apart by what
+/// they are about.
+fn subject(alert: &Alert) -> String {
+    let (id, time) = (&alert.id, alert.time.to_string());
+    if *id != "None" && *id != format!("alert_{}", alert.time.as_secs()) {
+        return identity(&[id, &time]);
+    }
+    let flow = format!("{:?} {:?} {:?} {:?}", alert.client, alert.server, alert.ports, alert.protocol);
+    identity(&[id, &time, &flow])
+}
+
 fn question_identity(subject: &str, filter: &Expr, window: Window, format: Format) -> String {
     identity(&[subject, &filter.to_string(), &window.to_string(), format.as_str()])
 }
@@ -263,6 +274,17 @@ mod tests {
             let other = question(body, query);
             assert!(other.identity != one.identity && other.subject == one.subject, "{body} {query}");
         }
+        for (id, stem) in [(json!(null), "20250209_112000_None"), (json!(""), "20250209_112000_alert")] {
+            let of = |client: &str| {
+                question(&json!({"id": id, "clientIp": client, "unixTimestamp": 1_739_100_000}), "")
+            };
+            assert_eq!(of("10.0.0.1").stem, stem);
+            assert_eq!(of("10.0.0.1").subject == of("10.0.0.2").subject, !id.is_null(), "{id}");
+        }
+        let unnamed =
+            |client: &str| question(&json!({"clientIp": client, "unixTimestamp": 1_739_100_000}), "");
+        assert_eq!(unnamed("10.0.0.1").subject, unnamed("10.0.0.1").subject);
+        assert_ne!(unnamed("10.0.0.1").subject, unnamed("10.0.0.2").subject);
         for id in ["!!!", "???"] {
             let other =
                 question(&json!({"id": id, "clientIp": "10.0.0.1", "unixTimestamp": 1_739_100_000}), "");

@@ -117,7 +117,7 @@ impl Haul {
             manifest.limit = self.limit;
         }
         manifest.search = self.search;
-        let mut empty = None;
+        let (mut empty, mut unread) = (None, None);
         if let Some(report) = self.report {
             manifest.covered = report.covered;
             manifest.gaps = report.gaps;
@@ -125,12 +125,12 @@ impl Haul {
             manifest.capture_drops = report.drops;
             manifest.segments = report.segments;
             manifest.unreadable = report.unreadable;
-            empty = report.empty;
+            (empty, unread) = (report.empty, report.unread);
         }
         manifest.reason = match manifest.limit {
             Some(Limit::Bytes) => Some("cut off at max_output_bytes".to_owned()),
             Some(Limit::Packets) => Some("cut off at max_output_packets".to_owned()),
-            None => empty,
+            None => empty.or(unread),
         };
         let (plan, search, publish) = self.took_ms;
         manifest.timings.plan_ms += plan;

@@ -7,12 +7,15 @@ use pcapx_core::manifest::{Segment, Span, Unreadable};
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
 use pcapx_timeline::coverage::{Coverage, EmptyReason};
-use pcapx_timeline::warning::Warning;
+use pcapx_timeline::warning::{Warning, WarningKind};
 
 /// Segments that a manifest names; a longer window has the number of the others.
 const NAMED_SEGMENTS: usize = 1000;
 /// Files that could not be read and are named.
 const NAMED_UNREADABLE: usize = 100;
+
+/// What is said of them as a whole.
+const UNREAD: &str = "files of that time could not be read to their ends: packets can be missing";
 
 /// What is known of the recording within a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) segments: Vec<Segment>,
     /// Files that could not be read.
     pub(crate) unreadable: Vec<Unreadable>,
+    /// That packets can be missing because of some of them. What nobody reads – archives that stand beside – is not meant.
+    pub(crate) unread: Option<String>,
     /// Why nothing was found, if nothing was.
     pub(crate) empty: Option<String>,
 }
@@ -48,6 +53,10 @@ impl Report {
             .iter()
             .take(NAMED_UNREADABLE)
             .map(|warning| Unreadable { file: name(&warning.path), reason: reason(warning) });
+        let is_unread = coverage
+            .segments_unreadable
+            .iter()
+            .any(|warning| matches!(warning.kind, WarningKind::Unreadable(_) | WarningKind::Damaged(_)));
         Self {
             covered: coverage.covered.iter().copied().map(Span::of).collect(),
             gaps: coverage.gaps.iter().map(|gap| Span { from: gap.from, to: gap.to }).collect(),
@@ -55,6 +64,7 @@ impl Report {
             drops: coverage.drops.total(),
             segments: segments.collect(),
             unreadable: unreadable.collect(),
+            unread: is_unread.then(|| UNREAD.to_owned()),
             empty: is_empty.then(|| sentence(&coverage.why_empty(), coverage, timeline, zone)),
         }
     }

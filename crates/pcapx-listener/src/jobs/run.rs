@@ -283,6 +283,10 @@ fn conclude(manifest: &mut Manifest, stays_open: bool, is_kept: bool) {
         (false, true) => State::Complete,
         (false, false) => State::NoMatch,
     };
+    if manifest.state == State::Complete && !is_kept && manifest.reason.is_some() {
+        // It tells of files that could not be read.
+        manifest.state = State::Partial;
+    }
     if manifest.state == State::Complete {
         manifest.reason = None;
         // What was found before had been all there was, or nobody knows.

@@ -91,3 +91,35 @@ fn files_that_cannot_be_read() {
     let reason = "2 capture files could not be read, the first is also.pcap";
     assert_reason(&site, 100, "2025-02-09 11:21:35 and 2025-02-09 11:21:45", reason);
 }
+
+/// What was found beside a file that could not be read is not all there was; an archive that stands there is nobody's concern.
+#[test]
+fn packets_beside_a_file_that_cannot_be_read_are_not_called_complete() {
+    for (is_damaged, state, reason) in [
+        (
+            true,
+            State::Partial,
+            Some("files of that time could not be read to their ends: packets can be missing"),
+        ),
+        (false, State::Complete, None),
+    ] {
+        let site = Site::new();
+        record(&site, "1.pcap", -30, 0);
+        record(&site, "2.pcap", 0, 30);
+        if is_damaged {
+            let file = site.timeline_dir().join("2.pcap");
+            let mut bytes = fs::read(&file).unwrap();
+            // The length of the first packet.
+            bytes[32..36].fill(0xff);
+            fs::write(file, bytes).unwrap();
+        }
+        fs::write(site.timeline_dir().join("old.pcap"), [0x1f, 0x8b, 8, 0, 1, 2, 3, 4]).unwrap();
+        let service = listener(&site);
+        let alert = format!(r#"{{"id": "beside", "clientIp": "10.0.0.1", "unixTimestamp": {AT}}}"#);
+        assert_eq!(post(service.address(), "/?before=60&after=60", &alert).status, 200);
+        let manifest = fs::read(site.output_dir().join("20250209_112000_beside.json")).unwrap();
+        let manifest = Manifest::from_json(&manifest).unwrap();
+        assert_eq!((manifest.state, manifest.reason.as_deref()), (state, reason));
+        assert_eq!((manifest.open, manifest.packets), (false, Some(if is_damaged { 30 } else { 60 })));
+    }
+}

@@ -226,6 +226,10 @@ impl<'q> Gathered<'q> {
         for segment in &segments {
             drops.add(segment.drops);
         }
+        // Of a file that is being written nobody knows yet: none of the others is not none at all.
+        if drops.total() == Some(0) && segments.iter().any(|segment| segment.drops.total().is_none()) {
+            drops = Drops::default();
+        }
         let packets_in_segments = segments.iter().filter_map(|segment| segment.packets).sum();
         Coverage {
             segments,
