@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use pcapx_core::config::{Loaded, Service};
+use pcapx_http::audit::Audit;
 use pcapx_http::{Check, Front, LogValue};
 
 /// One thing that was looked at.
@@ -56,6 +57,9 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     findings.push(Finding::Ok(format!("clients {clients}")));
     findings.extend(config.directory_listing.then(|| Finding::Ok("pages at /".to_owned())));
     findings.extend(config.openness(Service::Fileserver).map(Finding::Warning));
+    let audit = Audit::check(config);
+    findings
+        .extend(audit.map(|told| told.map_or_else(|error| Finding::Error(error.to_string()), Finding::Ok)));
     findings.push(folder(loaded));
     findings
 }

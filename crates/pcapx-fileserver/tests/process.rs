@@ -136,3 +136,18 @@ fn a_read_only_folder_is_enough() {
     fs::set_permissions(site.output_dir(), fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(fs::read_dir(site.output_dir()).unwrap().count(), 1);
 }
+
+#[test]
+fn check_looks_at_the_folder_of_the_audit_log() {
+    let mut site = Site::new();
+    let folder = site.path().join("audit");
+    site.set("audit_log", folder.to_str().unwrap());
+    let (code, stdout, _) = run(site.command(BINARY).arg("--check"));
+    let error = format!("error: audit_log: {}: ", folder.display());
+    assert!(code == Some(3) && stdout.lines().any(|line| line.starts_with(&error)), "{stdout}");
+    fs::create_dir(&folder).unwrap();
+    let (code, stdout, _) = run(site.command(BINARY).arg("--check"));
+    let fine = format!("ok: audit_log {}", folder.display());
+    assert!(code == Some(0) && stdout.lines().any(|line| line == fine), "{stdout}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "it looks and changes nothing");
+}

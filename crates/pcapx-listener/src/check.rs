@@ -9,6 +9,7 @@ use std::path::Path;
 
 use pcapx_core::config::{Config, Loaded, Service};
 use pcapx_http::Front;
+use pcapx_http::audit::Audit;
 use pcapx_timeline::Catalog;
 
 use crate::evidence::EvidenceFolder;
@@ -36,8 +37,14 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
         println!("warning: fileserver_port 0: the links in answers will not work");
     }
     // Each finding is printed, also after the first error.
-    let works =
-        [tls(config), timeline(config), output(&config.output_dir), extractor(config), indexes(config)];
+    let works = [
+        tls(config),
+        audit(config),
+        timeline(config),
+        output(&config.output_dir),
+        extractor(config),
+        indexes(config),
+    ];
     works.into_iter().all(|works| works)
 }
 
@@ -45,6 +52,18 @@ fn tls(config: &Config) -> bool {
     match Front::check_tls(Service::Listener, config) {
         Ok(told) => println!("ok: {told}"),
         Err(error) => {
+            println!("error: {error}");
+            return false;
+        }
+    }
+    true
+}
+
+fn audit(config: &Config) -> bool {
+    match Audit::check(config) {
+        None => {}
+        Some(Ok(told)) => println!("ok: {told}"),
+        Some(Err(error)) => {
             println!("error: {error}");
             return false;
         }

@@ -17,6 +17,7 @@
 //! | 4 | the disk cannot be recorded to: it is read-only, fails, is gone, or there is no right to a folder |
 //! | 5 | another recorder has the folder |
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -37,7 +38,8 @@ const IN_USE: u8 = 5;
 fn main() -> ExitCode {
     match options::read(std::env::args_os().skip(1)) {
         Ok(Asked::Print(text)) => {
-            println!("{}", text.trim_end());
+            // Whoever reads it may have seen enough.
+            let _ = writeln!(io::stdout(), "{}", text.trim_end());
             ExitCode::SUCCESS
         }
         Ok(Asked::Record { settings, warnings }) => {

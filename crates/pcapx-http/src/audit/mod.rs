@@ -120,6 +120,24 @@ impl Audit {
         }
     }
 
+    /// Whether the log that `config` wants can be kept, in words; looks and changes nothing. `None` where none is wanted.
+    pub fn check(config: &Config) -> Option<Result<String, AuditError>> {
+        let path = config.audit_log.as_ref()?;
+        let failed = |reason: String| AuditError { path: path.clone(), reason };
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        let found = std::fs::metadata(path).and_then(|found| {
+            if found.is_dir() {
+                Ok(rustix::fs::access(path, access)?)
+            } else {
+                Err(io::ErrorKind::NotADirectory.into())
+            }
+        });
+        Some(match found {
+            Ok(()) => Ok(format!("audit_log {}", path.display())),
+            Err(error) => Err(failed(error.to_string())),
+        })
+    }
+
     /// Whether acts go anywhere.
     pub fn is_on(&self) -> bool {
         self.desk.is_some()

@@ -263,3 +263,18 @@ fn questions_and_links_change_with_a_reload() {
     let reply = Connection::open(service.address()).exchange(&request("GET /", &[], b""));
     assert!(reply.text().contains("http://pcap.example.com:"), "{}", reply.text());
 }
+
+#[test]
+fn check_looks_at_the_folder_of_the_audit_log() {
+    let mut site = Site::new();
+    let folder = site.path().join("audit");
+    site.set("audit_log", folder.to_str().unwrap());
+    let output = check(&site);
+    assert_ne!(output.status.code(), Some(0));
+    let error = format!("error: audit_log: {}: ", folder.display());
+    assert!(text(&output.stdout).lines().any(|line| line.starts_with(&error)));
+    fs::create_dir(&folder).unwrap();
+    let output = check(&site);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains(&format!("\nok: audit_log {}\n", folder.display())));
+}
