@@ -57,7 +57,9 @@ fn a_segment_that_is_removed_while_it_is_written_costs_its_packets() {
         let sent = traffic.stop();
         let (code, log) = recorder.stop();
         assert_eq!(code, Some(0), "{log}");
-        assert!(log.contains("was removed while it was written"), "{log}");
+        // It may have been full at that moment.
+        let told = ["was removed while it was written", "was removed before it had its name"];
+        assert!(told.iter().any(|told| log.contains(told)), "{log}");
         let (first, last) = assert_contiguous(&numbers(&sealed(&place.dump)));
         assert!(first >= dropped && last == sent - 1, "{first}, {dropped} dropped, {last} of {sent}");
     });
