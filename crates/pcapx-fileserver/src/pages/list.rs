@@ -4,9 +4,9 @@ use std::io;
 
 use maud::{Markup, html};
 use pcapx_core::local::LocalZone;
-use pcapx_core::manifest::{About, Outline, State};
+use pcapx_core::manifest::{About, Outline};
 use pcapx_core::time::Timestamp;
-use pcapx_http::page::{Foreign, number, time};
+use pcapx_http::page::{Foreign, Mark, number, time};
 
 use super::asked::ListAsked;
 use super::reading::{Capture, Reader, Told};
@@ -26,13 +26,6 @@ pub(super) struct Row {
     name: Name,
     outline: Told<Outline>,
     capture: Option<Capture>,
-}
-
-/// What becomes of evidence, in a word; the words are classes of the style as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    class: &'static str,
-    word: &'static str,
 }
 
 /// The list as a page shows it.
@@ -60,8 +53,8 @@ impl Row {
     fn mark(&self) -> Mark {
         match &self.outline {
             Told::Known(outline) => Mark::of(outline.state, outline.open),
-            Told::Damaged => Mark { class: "bare", word: "damaged" },
-            Told::Unread => Mark { class: "bare", word: "not read" },
+            Told::Damaged => Mark::without_state("damaged"),
+            Told::Unread => Mark::without_state("not read"),
             Told::Nothing => Mark::BARE,
         }
     }
@@ -121,29 +114,6 @@ pub(super) fn title(about: Option<&About>, name: &Name) -> Markup {
             None if id.starts_with("ask_") => "Asked by hand"
             None => { (Foreign::new(&id).bounded(NAME_CHARS)) }
         }
-    }
-}
-
-impl Mark {
-    /// Of a manifest's state.
-    pub(super) fn of(state: State, open: bool) -> Self {
-        let (class, word) = match state {
-            State::Queued => ("queued", "queued"),
-            State::Partial if open => ("open", "collecting"),
-            State::Partial => ("partial", "partial"),
-            State::Complete => ("complete", "complete"),
-            State::NoMatch => ("no_match", "no match"),
-            State::Failed => ("failed", "failed"),
-        };
-        Self { class, word }
-    }
-
-    /// Of a file that no manifest tells of.
-    pub(super) const BARE: Self = Self { class: "bare", word: "file only" };
-
-    /// The mark on a page.
-    pub(super) fn markup(self) -> Markup {
-        html! { span .state .(self.class) { (self.word) } }
     }
 }
 

@@ -14,12 +14,12 @@ use pcapx_core::digest::Digest;
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{MANIFEST_SUFFIX, Manifest, State};
 use pcapx_http::Identity;
-use pcapx_http::page::{Foreign, number, time};
+use pcapx_http::page::{Foreign, Mark, number, time};
 
 use super::commands::{self, Links};
 use super::coverage::Coverage;
 use super::facts;
-use super::list::{self, Mark};
+use super::list;
 use super::reading::{Capture, Reader, Told};
 use super::shelf::{Name, Shelf};
 use super::tables;

@@ -4,6 +4,7 @@
 //! markup ─► Page ─► Reply: text/html, under a policy by which a browser runs no script and asks nobody for anything
 //!   ▲
 //!   ├─ Foreign   text from outside
+//!   ├─ Mark      what becomes of evidence, in a word
 //!   ├─ number    counts, bytes, rates, stretches of time
 //!   ├─ time      instants, in local time
 //!   └─ axis      where an instant lies in a chart, and what is written below it
@@ -14,6 +15,7 @@
 //! relative, so that pages work behind any prefix of a proxy; what a page says with a colour it says with a word, too.
 
 pub mod axis;
+mod mark;
 pub mod number;
 mod text;
 pub mod time;
@@ -31,6 +33,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pcapx_core::local::LocalZone;
 use ring::digest::{SHA256, digest};
 
+pub use mark::Mark;
 pub use text::Foreign;
 
 use crate::reply::{self, Reply, header_text};

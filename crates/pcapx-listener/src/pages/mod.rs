@@ -31,7 +31,7 @@ use maud::{Markup, html};
 use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
-use pcapx_http::page::{Foreign, Page, number, time};
+use pcapx_http::page::{Foreign, Mark, Page, number, time};
 use pcapx_http::{Reply, reply};
 use pcapx_timeline::catalog::Timeline;
 use tokio::sync::Semaphore;
@@ -237,7 +237,7 @@ impl Shared {
         let refresh = (is_live && job.open).then_some(JOB_REFRESH_SECS);
         let body = html! {
             p.small { a href="./" { "← Recorder and jobs" } }
-            div.lead.split { h1 { (rows::title(&job)) } (rows::mark(job.state, job.open)) }
+            div.lead.split { h1 { (rows::title(&job)) } (Mark::of(job.state, job.open).markup()) }
             p.lead { code { (Foreign::new(&job.filter).bounded(2000)) } }
             @if job.open {
                 div.note.open role="status" {

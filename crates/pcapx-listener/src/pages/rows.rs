@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
-use pcapx_core::manifest::State;
-use pcapx_http::page::{Foreign, number, time};
+use pcapx_http::page::{Foreign, Mark, number, time};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::jobs::Brief;
@@ -49,19 +48,6 @@ pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
 }
 
-/// What becomes of a job, in a word; the word is a class of the style as well.
-pub(super) fn mark(state: State, open: bool) -> Markup {
-    let (class, word) = match state {
-        State::Queued => ("queued", "queued"),
-        State::Partial if open => ("open", "collecting"),
-        State::Partial => ("partial", "partial"),
-        State::Complete => ("complete", "complete"),
-        State::NoMatch => ("no_match", "no match"),
-        State::Failed => ("failed", "failed"),
-    };
-    html! { span .state .(class) { (word) } }
-}
-
 /// What a job is called.
 pub(super) fn title(job: &Brief) -> Markup {
     html! {
@@ -103,7 +89,7 @@ fn row(job: &Brief, links: &Links, zone: &LocalZone) -> Markup {
     html! {
         tr role="row" {
             td role="cell" .nowrap { (time::instant(zone, job.asked_at)) }
-            td role="cell" .state-cell .end { (mark(job.state, job.open)) }
+            td role="cell" .state-cell .end { (Mark::of(job.state, job.open).markup()) }
             td role="cell" .wide {
                 @if let Some(link) = links.best(job) { a href=(link) { (title(job)) } } @else { (title(job)) }
                 @if let Some(reason) = &job.reason { span.id { (Foreign::new(reason).bounded(NAME_CHARS)) } }
