@@ -20,6 +20,7 @@
 pub mod alert;
 pub mod config;
 pub mod digest;
+pub mod exposition;
 pub mod filter;
 pub mod local;
 pub mod manifest;

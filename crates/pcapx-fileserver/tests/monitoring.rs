@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use pcapx_testkit::process::{PATIENCE, Reply, Service, Site, basic, poll, request};
-use pcapx_testkit::prometheus::{Prometheus, check_page};
+use pcapx_testkit::prometheus::{Prometheus, check_metrics};
 use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pcapx-fileserver");
@@ -108,15 +108,13 @@ fn the_figures_are_those_of_a_known_run() {
 }
 
 #[test]
-fn prometheus_reads_the_page() {
-    let (_site, service) = start(&[("metrics", "open".into())]);
-    get(&service, "/a.pcap", &[]);
-    let reply = get(&service, "/metrics", &[]);
-    assert_eq!(
-        reply.header("content-type"),
-        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
-    );
-    check_page(&reply.text());
+fn both_forms_of_the_page_are_what_they_say() {
+    let (_site, service) = start(&[("metrics", "auth".into()), ("fileserver_auth_pass", "p".into())]);
+    let right = basic(b":p");
+    let headers = [("Authorization", right.as_str())];
+    get(&service, "/a.pcap", &headers);
+    let page = check_metrics(service.address(), &headers);
+    assert!(page.contains("\n# TYPE pcapx_http_requests_total counter\n"), "{page}");
 }
 
 #[test]

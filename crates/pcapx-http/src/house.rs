@@ -6,14 +6,14 @@
 //! | `/readyz` | everybody | whether it could do its work, see [`Check`](crate::Check) |
 //! | `/metrics` | as the key `metrics` says: nobody (then the path is like any other), addresses of `metrics_allowed_ips`, those with credentials |
 
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
 use hyper::{Method, StatusCode};
 use ipnetwork::IpNetwork;
 use pcapx_core::config::MetricsAccess;
+use pcapx_core::exposition::Exposition;
 use tokio::task::spawn_blocking;
 
 use crate::door::{Denied, Networks};
-use crate::metrics::CONTENT_TYPE as OPEN_METRICS;
 use crate::reply::{self, Reply};
 use crate::{Context, Front};
 
@@ -73,7 +73,7 @@ impl Front {
             House::Health => reply::text(StatusCode::OK, "ok"),
             House::Readiness => self.readiness().reply().await,
             House::Metrics => match self.may_read_metrics(headers, context).await {
-                Ok(()) => self.metrics_reply().await,
+                Ok(()) => self.metrics_reply(headers).await,
                 Err(denied) => {
                     context.note("denied", &denied);
                     denied.audit(context);
@@ -94,14 +94,17 @@ impl Front {
         Ok(())
     }
 
-    async fn metrics_reply(&self) -> Reply {
+    async fn metrics_reply(&self, headers: &HeaderMap) -> Reply {
+        let wanted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let form = Exposition::accepted(wanted);
         // Some figures are counted when somebody reads them.
         let metrics = self.metrics().clone();
-        let Ok(Ok(text)) = spawn_blocking(move || metrics.text()).await else {
+        let Ok(Ok(text)) = spawn_blocking(move || metrics.text(form)).await else {
             return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
         };
         let mut reply = reply::text(StatusCode::OK, text);
-        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+        reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
         reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         reply
     }

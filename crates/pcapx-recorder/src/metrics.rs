@@ -17,8 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use pcapx_core::exposition::Exposition;
 use pcapx_core::time::Timestamp;
-use pcapx_timeline::recorder::{FigureValue, RecorderStatus};
+use pcapx_timeline::recorder::{Figure, FigureValue, RecorderStatus};
 
 /// The longest request; Prometheus's has half a kilobyte.
 const REQUEST_BYTES_MOST: usize = 8 << 10;
@@ -28,7 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Looks between two tries to get the port: ten seconds.
 const TRY_EVERY_LOOKS: u32 = 100;
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The newest status, for whoever asks.
 pub(crate) type Board = Arc<Mutex<Option<RecorderStatus>>>;
@@ -107,7 +107,8 @@ fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
     let (status, more, kind, body) = match asked(&head) {
         Asked::Metrics => {
             let status = board.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            ("200 OK", "", OPENMETRICS, page(status.as_ref(), Timestamp::now()))
+            let form = Exposition::accepted(accept(&head));
+            ("200 OK", "Vary: Accept\r\n", form.content_type(), page(status.as_ref(), Timestamp::now(), form))
         }
         Asked::Other => ("404 Not Found", "", "text/plain", "Not found\n".to_owned()),
         Asked::Method => (
@@ -173,28 +174,53 @@ fn asked(head: &[u8]) -> Asked {
     }
 }
 
-/// The figures in OpenMetrics form; before the first second there are none but the version.
-fn page(status: Option<&RecorderStatus>, now: Timestamp) -> String {
-    let mut page = format!(
-        "# HELP pcapx_build Version of the program.\n# TYPE pcapx_build info\n\
-         pcapx_build_info{{service=\"{}\",version=\"{}\"}} 1\n",
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_VERSION")
-    );
-    for figure in status.into_iter().flat_map(|status| status.figures(now)) {
-        let name = figure.name;
-        // Writing into a String cannot fail.
-        let _ = match figure.value {
+/// The values of the fields `Accept` in the head of a request.
+fn accept(head: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1);
+    let fields = lines.filter_map(|line| str::from_utf8(line).ok()?.split_once(':'));
+    fields.filter(|(name, _)| name.eq_ignore_ascii_case("accept")).map(|(_, value)| value.trim())
+}
+
+/// The figures in `form`; before the first second there are none but the version.
+fn page(status: Option<&RecorderStatus>, now: Timestamp, form: Exposition) -> String {
+    let mut page = Page { text: String::new(), form };
+    let labels =
+        format!("{{service=\"{}\",version=\"{}\"}}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    page.family(("pcapx_build", "Version of the program"), ("info", "_info"), &format!("{labels} 1"));
+    for Figure { name, help, value } in status.into_iter().flat_map(|status| status.figures(now)) {
+        match value {
             FigureValue::Counter(value) => {
-                write!(page, "# HELP {name} {}.\n# TYPE {name} counter\n{name}_total {value}\n", figure.help)
+                page.family((name, help), ("counter", "_total"), &format!(" {value}"));
             }
-            FigureValue::Gauge(value) => {
-                write!(page, "# HELP {name} {}.\n# TYPE {name} gauge\n{name} {value:?}\n", figure.help)
-            }
-        };
+            FigureValue::Gauge(value) => page.family((name, help), ("gauge", ""), &format!(" {value:?}")),
+        }
     }
-    page.push_str("# EOF\n");
-    page
+    if form == Exposition::OpenMetrics {
+        page.text.push_str("# EOF\n");
+    }
+    page.text
+}
+
+/// A page while it is written.
+struct Page {
+    text: String,
+    form: Exposition,
+}
+
+impl Page {
+    /// Adds a family of one sample: its type, and what a sample's name has behind the family's.
+    fn family(&mut self, (name, help): (&str, &str), (kind, suffix): (&str, &str), sample: &str) {
+        let (of_family, kind) = match (self.form, kind) {
+            (Exposition::OpenMetrics, kind) => ("", kind),
+            (Exposition::Classic, "info") => (suffix, "gauge"),
+            (Exposition::Classic, kind) => (suffix, kind),
+        };
+        // Writing into a String cannot fail.
+        let _ = write!(
+            self.text,
+            "# HELP {name}{of_family} {help}.\n# TYPE {name}{of_family} {kind}\n{name}{suffix}{sample}\n"
+        );
+    }
 }
 
 #[cfg(test)]
@@ -221,8 +247,19 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_as_openmetrics_does() {
-        let empty = page(None, Timestamp::now());
-        assert!(empty.starts_with("# HELP pcapx_build ") && empty.ends_with(" 1\n# EOF\n"), "{empty}");
+    fn a_page_before_the_first_second_has_the_version() {
+        for (form, family, end) in [
+            (Exposition::OpenMetrics, "# TYPE pcapx_build info\n", " 1\n# EOF\n"),
+            (Exposition::Classic, "# TYPE pcapx_build_info gauge\n", "\"} 1\n"),
+        ] {
+            let empty = page(None, Timestamp::now(), form);
+            assert!(empty.contains(family) && empty.ends_with(end), "{empty}");
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_stands_in_fields_of_that_name() {
+        let head = b"GET /metrics?accept:no HTTP/1.1\r\nHost: x\r\nACCEPT: a, b;q=0.1\r\nX: \xff\r\naccept:c\r\n\r\n";
+        assert_eq!(accept(head).collect::<Vec<_>>(), ["a, b;q=0.1", "c"]);
     }
 }

@@ -1,11 +1,12 @@
 //! A real Prometheus that scrapes the programs under test, and its promtool.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -69,36 +70,67 @@ impl Prometheus {
     }
 }
 
-/// A page in OpenMetrics form in the older one, which promtool reads: a family of counters is called like its samples, and
-/// there are no infos and no end.
-pub fn classic(page: &str) -> String {
-    let kind = |name: &str, kind: &str| page.contains(&format!("# TYPE {name} {kind}\n"));
-    let line = |line: &str| {
-        let words: Vec<&str> = line.splitn(4, ' ').collect();
-        match words[..] {
-            ["#", "EOF"] => String::new(),
-            ["#", word, name, rest] if kind(name, "counter") => format!("# {word} {name}_total {rest}\n"),
-            ["#", "TYPE", name, "info"] => format!("# TYPE {name}_info gauge\n"),
-            ["#", word, name, rest] if kind(name, "info") => format!("# {word} {name}_info {rest}\n"),
-            _ => format!("{line}\n"),
-        }
-    };
-    page.lines().map(line).collect()
-}
-
-/// Has promtool look at a page in OpenMetrics form; says `SKIPPED` where there is none installed.
+/// Reads `/metrics` of `server` in both forms, asking as `headers` say, and has others look at them: promtool at the one, the
+/// parser of Prometheus's Python client at the other. Says `SKIPPED` where one is not installed. Returns Prometheus's own form.
 ///
 /// # Panics
-/// When promtool has something to say.
+/// When there is something to say of a page, or when one has samples that the other has not.
 #[track_caller]
-pub fn check_page(page: &str) {
-    let Some(promtool) = tool::require("promtool") else { return };
-    let page = classic(page);
-    let mut command = promtool.command();
-    let child = command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.expect("promtool runs");
-    child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("promtool reads");
-    let output = child.wait_with_output().expect("promtool ends");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.is_empty(), "{told}\n{page}");
+pub fn check_metrics(server: SocketAddr, headers: &[(&str, &str)]) -> String {
+    let page = |accept: Option<&str>, kind: &str| {
+        let accept = accept.map(|accept| ("Accept", accept));
+        let headers: Vec<_> = headers.iter().copied().chain(accept).collect();
+        let reply = request(server, "GET", "/metrics", &headers, b"");
+        let told = ["content-type", "vary"].map(|name| reply.header(name));
+        assert_eq!((reply.status, told), (200, [Some(kind), Some("Accept")]));
+        reply.text()
+    };
+    let classic = page(None, "text/plain; version=0.0.4; charset=utf-8");
+    // What Prometheus 2.42 sends.
+    let accept = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+                  text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    let open = page(Some(accept), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(sample_names(&classic), sample_names(&open));
+    if let Some(promtool) = tool::require("promtool") {
+        let (_, told) = feed(promtool.command().args(["check", "metrics"]), &classic);
+        assert!(told.is_empty(), "{told}\n{classic}");
+    }
+    let python = || {
+        // The one of the system comes first: the client is a package of it.
+        let pythons = ["/usr/bin/python3", "python3"];
+        pythons.into_iter().find(|python| {
+            let import = Command::new(python).args(["-c", "import prometheus_client"]).output();
+            import.is_ok_and(|output| output.status.success())
+        })
+    };
+    if let Some(python) = python() {
+        let program = "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as read\n\
+                       for family in read(sys.stdin.read()):\n    for sample in family.samples: print(sample.name)";
+        let (names, _) = feed(Command::new(python).args(["-c", program]), &open);
+        assert_eq!(names.lines().map(str::to_owned).collect::<BTreeSet<_>>(), sample_names(&open));
+    } else {
+        tool::skipped(
+            "python3-prometheus-client is not installed, its parser has not read the OpenMetrics page",
+        );
+    }
+    classic
+}
+
+/// The names of the series that Prometheus makes of a page.
+pub fn sample_names(page: &str) -> BTreeSet<String> {
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
+    samples.filter_map(|line| Some(line.split(['{', ' ']).next()?.to_owned())).collect()
+}
+
+/// What a command writes when it reads `page`.
+#[track_caller]
+fn feed(command: &mut Command, page: &str) -> (String, String) {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().expect("a program that runs");
+    child.stdin.take().expect("a pipe").write_all(page.as_bytes()).expect("a program that reads");
+    let output = child.wait_with_output().expect("a program that ends");
+    let [told, complained] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{}: {complained}\n{page}", output.status);
+    (told, complained)
 }

@@ -226,7 +226,7 @@ keys! {
     METRICS: "metrics" {
         unit: "`off`, `open` or `auth`",
         value: Some(Literal::Text("off")),
-        doc: "whether both services answer `GET /metrics` (OpenMetrics): `open` without credentials, `auth` with those of the \
+        doc: "whether both services answer `GET /metrics` (for Prometheus): `open` without credentials, `auth` with those of the \
               service",
     }
     METRICS_ALLOWED_IPS: "metrics_allowed_ips" {

@@ -1,4 +1,4 @@
-//! What a service counts, and `GET /metrics` that tells it (OpenMetrics 1.0 text).
+//! What a service counts, and `GET /metrics` that tells it, in either [form](Exposition).
 //!
 //! The families of this crate are about connections, requests and who was turned away; a service adds its own with
 //! [`Metrics::register`]. What a gauge shows is asked for when somebody reads, not kept up to date meanwhile: register a
@@ -12,15 +12,13 @@ mod process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pcapx_core::config::Service;
-use prometheus_client::encoding::text::encode;
+use pcapx_core::exposition::Exposition;
+use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::families::{Families, Reason};
 use self::process::Process;
-
-/// What the text is called (OpenMetrics 1.0).
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All families of one process; clones are the same.
 #[derive(Debug, Clone)]
@@ -50,10 +48,14 @@ impl Metrics {
     }
 
     /// The text; may take as long as its collectors do.
-    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::new();
-        encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;
-        Ok(text)
+    pub(crate) fn text(&self, form: Exposition) -> Result<String, std::fmt::Error> {
+        let mut page = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        match form {
+            Exposition::Classic => prometheus_text::encode(&mut page, &registry)?,
+            Exposition::OpenMetrics => text::encode(&mut page, &registry)?,
+        }
+        Ok(page)
     }
 }
 
@@ -64,13 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_has_all_families_and_ends_as_it_must() {
+    fn either_text_has_all_samples_and_its_own_families() {
         let metrics = Metrics::new(Service::Fileserver);
         let own: Counter = Counter::default();
         metrics.register(|registry| registry.register("pcapx_own", "A family of the service", own.clone()));
         own.inc_by(7);
         metrics.families().requests("GET", 200, "complete", 0.001, 5);
-        let text = metrics.text().unwrap();
+        let classic = metrics.text(Exposition::Classic).unwrap();
+        let text = metrics.text(Exposition::OpenMetrics).unwrap();
         for line in [
             "pcapx_build_info{service=\"pcapx-fileserver\",version=\"0.1.0\"} 1",
             "pcapx_own_total 7",
@@ -82,7 +85,25 @@ mod tests {
             "# TYPE process_start_time_seconds gauge",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+            assert!(classic.lines().any(|told| told == line), "{line}\n{classic}");
         }
-        assert!(text.ends_with("# EOF\n"));
+        let samples = |text: &str| -> Vec<String> {
+            let own = |line: &&str| !line.starts_with('#') && !line.starts_with("process_");
+            // The ends of buckets are written "1" here and "1.0" there.
+            let mut samples: Vec<_> =
+                text.lines().filter(own).map(|line| line.replace(".0\"}", "\"}")).collect();
+            samples.sort();
+            samples
+        };
+        assert_eq!(samples(&classic), samples(&text));
+        for (text, line) in [
+            (&text, "# TYPE pcapx_build info"),
+            (&classic, "# TYPE pcapx_build_info gauge"),
+            (&text, "# TYPE pcapx_own counter"),
+            (&classic, "# TYPE pcapx_own_total counter"),
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n") && !classic.contains("EOF"));
     }
 }

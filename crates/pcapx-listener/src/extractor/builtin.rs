@@ -232,6 +232,7 @@ fn haul(extraction: &Extraction) -> Haul {
         }),
         took_ms: (millis(steps.plan), millis(steps.search), millis(steps.publish)),
         packets: Some(counts.packets_matched),
+        read_bytes: counts.bytes_read + counts.index_bytes_read,
         search: Some(Search {
             segments: counts.segments,
             excluded: counts.segments_excluded,

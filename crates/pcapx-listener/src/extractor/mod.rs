@@ -60,6 +60,8 @@ pub(crate) struct Haul {
     pub(crate) packets: Option<u64>,
     /// What was searched for them, where the extractor tells.
     pub(crate) search: Option<Search>,
+    /// Bytes read for it, of capture files and indexes, where the extractor tells.
+    pub(crate) read_bytes: u64,
     /// The file's SHA-256.
     pub(crate) sha256: Option<[u8; 32]>,
     /// What went from and to the client, where its addresses are known.

@@ -224,7 +224,9 @@ impl Jobs {
             limits: rules.limits,
             recorded: reach.and_then(|reach| reach.recorded),
         };
-        self.extractor.cut(&cut, job.cancelled()).await
+        let haul = self.extractor.cut(&cut, job.cancelled()).await?;
+        self.figures.searched(&haul);
+        Ok(haul)
     }
 
     async fn look(&self, now: Timestamp) -> Option<Extent> {

@@ -2,7 +2,8 @@
 //!
 //! | family | from |
 //! |---|---|
-//! | `pcapx_jobs_ended_total`, `pcapx_job_stage_seconds`, `pcapx_job_…_total` | counted when a job ends, here |
+//! | `pcapx_jobs_ended_total`, `pcapx_job_stage_seconds`, `pcapx_job_packets_total`, `pcapx_job_bytes_total` | counted when a job ends, here |
+//! | `pcapx_job_read_bytes_total`, `pcapx_job_scanned_packets_total` | counted with each search, here; an open window takes several |
 //! | `pcapx_jobs_…`, `pcapx_output_…`, `pcapx_timeline_…`, `pcapx_recorder_…` | looked at when somebody reads, in [`gauges`] |
 
 mod gauges;
@@ -15,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::gauges::Gauges;
+use crate::extractor::Haul;
 use crate::jobs::word;
 
 /// Upper ends of the stages' histogram, in seconds: an answer from an index to a search of a day.
@@ -39,6 +41,7 @@ pub(crate) struct Figures {
     packets: Counter,
     bytes: Counter,
     scanned: Counter,
+    read: Counter,
 }
 
 impl Default for Figures {
@@ -49,6 +52,7 @@ impl Default for Figures {
             packets: Counter::default(),
             bytes: Counter::default(),
             scanned: Counter::default(),
+            read: Counter::default(),
         }
     }
 }
@@ -62,9 +66,18 @@ impl Figures {
             "Time of a job's stages: wait for a seat, plan, search, publish",
             self.stages.clone(),
         );
-        registry.register("pcapx_job_packets", "Packets found", self.packets.clone());
-        registry.register("pcapx_job_bytes", "Bytes of extracted captures", self.bytes.clone());
+        registry.register("pcapx_job_packets", "Packets that matched", self.packets.clone());
+        registry.register(
+            "pcapx_job_bytes",
+            "Bytes that matched, as extracted captures hold them",
+            self.bytes.clone(),
+        );
         registry.register("pcapx_job_scanned_packets", "Packets looked at", self.scanned.clone());
+        registry.register(
+            "pcapx_job_read_bytes",
+            "Bytes read of capture files and indexes to find them",
+            self.read.clone(),
+        );
         // Rates and alerts need a zero before the first event.
         for outcome in ["complete", "partial", "no-match", "failed", "timeout", "no-space"] {
             self.ended.get_or_create(&Outcome { outcome }).inc_by(0);
@@ -85,6 +98,11 @@ impl Figures {
         }
         self.packets.inc_by(manifest.packets.unwrap_or(0));
         self.bytes.inc_by(manifest.bytes.unwrap_or(0));
-        self.scanned.inc_by(manifest.search.map_or(0, |search| search.scanned));
+    }
+
+    /// A search has ended and brought this in.
+    pub(crate) fn searched(&self, haul: &Haul) {
+        self.scanned.inc_by(haul.search.map_or(0, |search| search.scanned));
+        self.read.inc_by(haul.read_bytes);
     }
 }

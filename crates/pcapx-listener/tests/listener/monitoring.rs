@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pcapx_core::time::Timestamp;
+use pcapx_testkit::capture::{Packet, Pcap};
+use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
 use pcapx_testkit::process::{Connection, PATIENCE, Service, Site, poll};
-use pcapx_testkit::prometheus::check_page;
+use pcapx_testkit::prometheus::{check_metrics, sample_names};
 use pcapx_testkit::tool;
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
-use crate::{ALERT, listener, post, request};
+use crate::{ALERT, ALERT_FILE, listener, post, request};
 
 fn get(service: &Service, target: &str) -> (u16, String) {
     let reply = Connection::open(service.address()).exchange(&request(&format!("GET {target}"), &[], b""));
@@ -50,6 +52,7 @@ fn jobs_are_counted_by_outcome() {
         "pcapx_jobs_ended_total{outcome=\"failed\"} 1",
         "pcapx_jobs_ended_total{outcome=\"no-match\"} 0",
         "pcapx_job_bytes_total 8",
+        "pcapx_job_read_bytes_total 0",
         "pcapx_job_stage_seconds_count{stage=\"search\"} 2",
         "pcapx_jobs_running 0.0",
         "pcapx_job_seats 1.0",
@@ -67,10 +70,38 @@ fn jobs_are_counted_by_outcome() {
     ] {
         assert!(page.lines().any(|told| told == line), "{line}\n{page}");
     }
-    check_page(&page);
+    check_metrics(service.address(), &[]);
     let horizon = page.lines().find_map(|line| line.strip_prefix("pcapx_timeline_horizon_seconds "));
     let horizon: f64 = horizon.unwrap_or_else(|| panic!("{page}")).parse().unwrap();
     assert!((3600.0..3700.0).contains(&horizon), "{horizon}");
+}
+
+#[test]
+fn what_was_read_and_what_matched_is_counted() {
+    let mut site = Site::new();
+    site.set("metrics", "open").set("background_indexing", false);
+    let to = |port| {
+        Ethernet::new().carry(&Ipv4::new([10, 0, 0, 10], [10, 0, 0, 20]).carry(&Tcp::new(40_000, port)))
+    };
+    let packets: Vec<_> = (0..10_u16)
+        .map(|number| {
+            Packet::new(Timestamp::from_secs(1_739_100_000 + i64::from(number)), to(443 + number % 2))
+        })
+        .collect();
+    let file = site.timeline_dir().join("a.pcap");
+    Pcap::new().write(&file, &packets);
+    let service = listener(&site);
+    assert_eq!(post(service.address(), "/", ALERT).status, 200);
+    let answer = fs::metadata(site.output_dir().join(ALERT_FILE)).unwrap().len();
+    let page = get(&service, "/metrics").1;
+    for (name, value) in [
+        ("pcapx_job_scanned_packets_total", 10),
+        ("pcapx_job_read_bytes_total", fs::metadata(file).unwrap().len()),
+        ("pcapx_job_packets_total", 5),
+        ("pcapx_job_bytes_total", answer),
+    ] {
+        assert!(page.contains(&format!("\n{name} {value}\n")), "{name} {value}\n{page}");
+    }
 }
 
 #[test]
@@ -115,7 +146,7 @@ fn expressions(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn rules_and_dashboard_name_families_that_are_there() {
+fn rules_and_dashboard_name_series_that_are_there() {
     let mut site = Site::new();
     site.set("metrics", "open").set("extractor", "builtin");
     record(&site, true);
@@ -123,22 +154,23 @@ fn rules_and_dashboard_name_families_that_are_there() {
     assert_eq!(post(service.address(), "/", ALERT).status, 200);
     // The first look at the timeline finds nothing to index and says so with a zero.
     let page = get(&service, "/metrics").1;
+    let series = sample_names(&page);
     let dashboard = fs::read_to_string(shipped("grafana-dashboard.json")).unwrap();
     let rules = fs::read_to_string(shipped("pcapx.rules.yml")).unwrap();
-    let mut texts = vec![rules.clone()];
+    let mut texts = vec![rules, fs::read_to_string(shipped("pcapx.rules.test.yml")).unwrap()];
     expressions(&serde_json::from_str(&dashboard).unwrap(), &mut texts);
     assert!(texts.len() > 20);
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let (mut checked, families) = (0, |name: &str| page.contains(&format!("\n{name}")));
+    let mut checked = 0;
     for text in &texts {
-        // In the rules, what stands before a blank, a bracket or a brace is a name; files and programs are not.
-        for (at, _) in text.match_indices("pcapx_") {
+        // Files and programs have a dot or a dash behind their first word.
+        for (at, _) in text.match_indices("pcapx_").chain(text.match_indices("process_")) {
             let name = text[at..].split(|c| !is_name(c)).next().unwrap();
-            assert!(families(name), "{name} in {text:.200}\n{page}");
+            assert!(series.contains(name), "{name} in {text:.200}\n{page}");
             checked += 1;
         }
     }
-    assert!(checked > 40, "{checked}");
+    assert!(checked > 70, "{checked}");
 }
 
 #[test]
