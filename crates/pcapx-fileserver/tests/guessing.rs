@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pcapx_core::config::Secret;
-use pcapx_testkit::process::{Connection, Service, Site, basic, request};
+use pcapx_testkit::process::{Connection, Service, Siege, Site, basic, request};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pcapx-fileserver");
 /// Connections that guess.
@@ -115,4 +115,28 @@ fn who_knows_the_password_gets_in_while_others_guess() {
 #[ignore = "takes a minute: cargo test --release -p pcapx-fileserver --test guessing -- --ignored --nocapture"]
 fn who_knows_the_password_gets_in_at_a_hundred_thousand_guesses_a_minute() {
     siege(100_000, 100_000);
+}
+
+/// Guesses from hundreds of addresses, against a plain password and against its hash: everybody who is right gets in.
+fn besiege(siege: Siege) {
+    for (kind, password) in [("plain", "right".to_owned()), ("argon2id", Secret::hash("right").unwrap())] {
+        let mut site = Site::new();
+        std::fs::write(site.output_dir().join("a.pcap"), "packets").unwrap();
+        site.set("fileserver_auth_user", "u").set("fileserver_auth_pass", password);
+        let service = Service::start_with_log_in_file(BINARY, &site);
+        let besieged = siege.lay(&service, "/a.pcap");
+        eprintln!("fileserver, {kind}: {besieged}");
+        assert!(besieged.refused.is_empty() && besieged.right.iter().all(|times| !times.is_empty()));
+    }
+}
+
+#[test]
+fn guesses_from_many_addresses_keep_nobody_out_who_is_right() {
+    besiege(Siege { addresses: 100, per_minute: 60_000, guesses: 2_000 });
+}
+
+#[test]
+#[ignore = "takes two minutes: cargo test --release -p pcapx-fileserver --test guessing hundreds -- --ignored --nocapture"]
+fn a_hundred_thousand_guesses_a_minute_from_hundreds_of_addresses_keep_nobody_out_who_is_right() {
+    besiege(Siege { addresses: 300, per_minute: 105_000, guesses: 100_000 });
 }

@@ -42,7 +42,7 @@ pub use error::{ConfigError, Problem, Warning};
 pub use keys::{KEYS, Key, Literal, markdown_table};
 pub use metrics::{MetricsAccess, UnknownAccess};
 pub use reload::Effect;
-pub use secret::{Secret, SecretError, same};
+pub use secret::{HashMemory, Secret, SecretError, same};
 pub use service::Service;
 pub use source::Sources;
 pub use tls::Tls;

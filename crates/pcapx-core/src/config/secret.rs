@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use subtle::{Choice, ConstantTimeEq};
 
 /// Stands for a secret wherever a value is printed.
@@ -27,6 +27,10 @@ enum Kind {
     Plain(String),
     Hashed(Box<PasswordHash>),
 }
+
+/// Memory that a hash is worked on in, to be used again: a verification takes 19 to 256 MiB of it.
+#[derive(Default)]
+pub struct HashMemory(Vec<Block>);
 
 /// A text that begins like a hash and is none that could be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,10 +93,45 @@ impl Secret {
     /// Whether `presented` is the secret, in a time that depends on what is presented, not on what is right. With a
     /// hash that is some ten milliseconds of work.
     pub fn matches(&self, presented: &[u8]) -> bool {
+        self.matches_in(presented, &mut HashMemory::default())
+    }
+
+    /// The same, in `memory` where the secret is a hash.
+    pub fn matches_in(&self, presented: &[u8], memory: &mut HashMemory) -> bool {
         match &self.0 {
             Kind::Plain(text) => same(presented, text.as_bytes()).into(),
-            Kind::Hashed(hash) => Argon2::default().verify_password(presented, hash.as_ref()).is_ok(),
+            Kind::Hashed(hash) => memory.verify(presented, hash).unwrap_or(false),
         }
+    }
+}
+
+impl HashMemory {
+    /// How much it is now.
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * Block::SIZE
+    }
+
+    /// `None`: the hash cannot be worked on.
+    fn verify(&mut self, presented: &[u8], hash: &PasswordHash) -> Option<bool> {
+        let (salt, wanted) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+        let params = Params::try_from(hash).ok()?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let blocks = params.block_count();
+        // What stands in the blocks does not matter: the first pass writes all of them.
+        self.0.truncate(blocks);
+        self.0.try_reserve_exact(blocks - self.0.len()).ok()?;
+        self.0.resize(blocks, Block::new());
+        let mut room = [0; Output::MAX_LENGTH];
+        let computed = room.get_mut(..wanted.len())?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, version, params);
+        argon2.hash_password_into_with_memory(presented, salt, computed, &mut self.0).ok()?;
+        Some(same(computed, wanted.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for HashMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HashMemory({} bytes)", self.bytes())
     }
 }
 
@@ -157,6 +196,14 @@ mod tests {
         let hash = "$argon2id$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$F1jG2CV3/Nr+yRuIsPKw0J9r4s7cJHBU";
         let secret = secret(hash).unwrap();
         assert!(secret.matches(b"password") && !secret.matches(b"passwork"));
+        // Whatever the memory was used for before.
+        let mut memory = HashMemory::default();
+        let other = Secret::new(Secret::hash("other").unwrap()).unwrap();
+        for _ in 0..2 {
+            assert!(other.matches_in(b"other", &mut memory) && !other.matches_in(b"password", &mut memory));
+            assert!(secret.matches_in(b"password", &mut memory) && !secret.matches_in(b"other", &mut memory));
+            assert!(memory.bytes() == 64 << 20, "{memory:?}");
+        }
     }
 
     #[test]

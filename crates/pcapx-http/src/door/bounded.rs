@@ -37,11 +37,6 @@ impl<K: Eq + Hash, V> Bounded<K, V> {
         self.older.remove(key);
     }
 
-    pub(super) fn clear(&mut self) {
-        self.newer.clear();
-        self.older.clear();
-    }
-
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.newer.len() + self.older.len()
@@ -66,7 +61,5 @@ mod tests {
         assert_eq!(map.get(&999), Some(&7));
         map.remove(&999);
         assert_eq!(map.get(&999), None);
-        map.clear();
-        assert_eq!(map.len(), 0);
     }
 }

@@ -4,6 +4,7 @@ use http_auth_basic::Credentials;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 /// What a client presents.
+#[derive(Clone)]
 pub(super) enum Presented {
     Basic { user: String, password: String },
     Bearer { token: String },

@@ -1,80 +1,68 @@
-//! Credentials that were right a short while ago.
+//! Which credentials are right, once they have been seen.
 
-use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
 
+use pcapx_core::config::same;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::bounded::Bounded;
 use super::credentials::Presented;
 
-/// How long credentials stay known after they were verified.
-const KNOWN: Duration = Duration::from_secs(600);
-/// Pairs of address and credentials that are remembered at least: some hundred analysts from some places each.
-const LEAST_REMEMBERED: usize = 1024;
+/// What stands for credentials. Nobody can tell from it what they are, or find others that have the same one: it is a
+/// keyed hash under a key that this process has drawn.
+pub(super) type Digest = [u8; 32];
 
-/// What stands for a pair of address and credentials. Nobody can tell from it what they are, or find others that have
-/// the same one: it is a keyed hash under a key that this process has drawn.
-pub(super) type Fingerprint = [u8; 32];
-
-/// Pairs of address and credentials that were verified.
+/// The right credentials of one set of rules, as digests. There is one right pair for Basic and one right token for
+/// Bearer, so whoever knows their digests tells right from wrong without working on a hash.
 #[derive(Debug)]
 pub(super) struct Known {
-    key: hmac::Key,
-    verified: Mutex<Memory>,
-}
-
-#[derive(Debug)]
-struct Memory {
-    /// Goes into every fingerprint, so that a verification that began before a reload counts for nothing after it.
-    epoch: u64,
-    since: Bounded<Fingerprint, Instant>,
+    /// `None`: the system has no random numbers, and every verification is done in full.
+    key: Option<hmac::Key>,
+    basic: OnceLock<Digest>,
+    bearer: OnceLock<Digest>,
 }
 
 impl Known {
     pub(super) fn new() -> Self {
         let mut key = [0; 32];
-        // Without random numbers nothing works that this system needs; a service that starts without them is one that
-        // verifies every time.
-        let filled = SystemRandom::new().fill(&mut key).is_ok();
-        let half = if filled { LEAST_REMEMBERED } else { 0 };
-        let memory = Memory { epoch: 0, since: Bounded::new(half) };
-        Known { key: hmac::Key::new(hmac::HMAC_SHA256, &key), verified: Mutex::new(memory) }
+        let drawn = SystemRandom::new().fill(&mut key).is_ok();
+        Known {
+            key: drawn.then(|| hmac::Key::new(hmac::HMAC_SHA256, &key)),
+            basic: OnceLock::new(),
+            bearer: OnceLock::new(),
+        }
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn fingerprint(&self, client: IpAddr, presented: &Presented) -> Fingerprint {
+    /// `None` where there can be none; such credentials are verified each time.
+    pub(super) fn digest(&self, presented: &Presented) -> Option<Digest> {
         let (scheme, user) = presented.public();
-        let mut hash = hmac::Context::with_key(&self.key);
-        hash.update(&self.memory().epoch.to_be_bytes());
+        let mut hash = hmac::Context::with_key(self.key.as_ref()?);
         // Lengths in front: no two pairs become the same bytes.
-        for part in [client.to_string().as_str(), scheme, user, presented.secret()] {
+        for part in [scheme, user, presented.secret()] {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(hash.sign().as_ref());
-        fingerprint
+        hash.sign().as_ref().try_into().ok()
     }
 
-    pub(super) fn has(&self, fingerprint: &Fingerprint, now: Instant) -> bool {
-        let memory = self.memory();
-        memory.since.get(fingerprint).is_some_and(|since| now.saturating_duration_since(*since) < KNOWN)
+    fn right(&self, presented: &Presented) -> &OnceLock<Digest> {
+        match presented {
+            Presented::Basic { .. } => &self.basic,
+            Presented::Bearer { .. } => &self.bearer,
+        }
     }
 
-    pub(super) fn insert(&self, fingerprint: Fingerprint, now: Instant) {
-        self.memory().since.insert(fingerprint, now);
+    /// Whether `presented` is right; `None` as long as the right ones have not been seen.
+    pub(super) fn judge(&self, presented: &Presented) -> Option<bool> {
+        let right = self.right(presented).get()?;
+        Some(same(&self.digest(presented)?, right).into())
     }
 
-    pub(super) fn forget(&self) {
-        let mut memory = self.memory();
-        memory.epoch += 1;
-        memory.since.clear();
+    /// `presented` was verified and is right.
+    pub(super) fn learn(&self, presented: &Presented) {
+        if let Some(digest) = self.digest(presented) {
+            let _ = self.right(presented).set(digest);
+        }
     }
 }
 
@@ -87,30 +75,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_known_for_a_while_and_no_other_pair_is() {
+    fn nothing_is_judged_before_the_right_ones_were_seen_and_everything_after() {
         let known = Known::new();
-        let (here, there) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let now = Instant::now();
-        let right = known.fingerprint(here, &basic("user", "pass"));
-        known.insert(right, now);
-        assert!(known.has(&known.fingerprint(here, &basic("user", "pass")), now));
-        assert!(known.has(&right, now + KNOWN.mul_f64(0.9)));
-        assert!(!known.has(&right, now + KNOWN));
-        for other in [
-            known.fingerprint(there, &basic("user", "pass")),
-            known.fingerprint(here, &basic("userp", "ass")),
-            known.fingerprint(here, &basic("user", "pasS")),
-            known.fingerprint(here, &Presented::Bearer { token: "pass".to_owned() }),
-            Known::new().fingerprint(here, &basic("user", "pass")),
-        ] {
-            assert!(!known.has(&other, now));
+        let (right, token) = (basic("user", "pass"), Presented::Bearer { token: "pass".to_owned() });
+        assert_eq!((known.judge(&right), known.judge(&token)), (None, None));
+        known.learn(&right);
+        assert_eq!((known.judge(&right), known.judge(&token)), (Some(true), None));
+        for wrong in [basic("userp", "ass"), basic("user", "pasS"), basic("", "pass"), basic("user", "")] {
+            assert_eq!(known.judge(&wrong), Some(false));
         }
-        known.forget();
-        assert!(!known.has(&right, now));
-        known.insert(right, now);
-        assert!(
-            !known.has(&known.fingerprint(here, &basic("user", "pass")), now),
-            "verified before the reload"
-        );
+        known.learn(&token);
+        assert_eq!((known.judge(&right), known.judge(&token)), (Some(true), Some(true)));
+        assert_ne!(known.digest(&right), Known::new().digest(&right), "each has a key of its own");
     }
 }

@@ -2,28 +2,35 @@
 //!
 //! ```text
 //! TCP peer ─► proxies ─► the client's address ─► networks: 403
-//! Authorization ─► credentials ─► known? ──────────────────────────────► in
+//! Authorization ─► credentials ─► known to be right, from an address that was right lately? ─► in
 //!                                   │ no
 //!                                   ├─► throttle: 401, not looked at
-//!                                   └─► secret (a hash: in turn, off the async threads) ─► 401 │ known ─► in
+//!                                   ├─► known what is right, or plain: compared at once ─────► 401 │ in
+//!                                   └─► turns ─► hash, off the async threads ─► known ───────► 401 │ in
 //! ```
 //!
 //! **Guessing is slow, being right is not.** Each address may be wrong [`BURST`] times in a row and then once a second;
-//! what it presents beyond that is refused without a look at it. Credentials that were right from an address a short
-//! while ago are *known* and pass at once, whatever else that address does; so nobody who guesses locks a client out,
-//! not even one behind the same proxy. Who shares an address with a client can guess that client's credentials as
-//! fast as the network allows while they are known; `trusted_proxies` tells clients behind a proxy apart.
+//! what it presents beyond that is refused without a look at it. An address that was right a short while ago gets in with
+//! what is right at once, whatever else it does; so nobody who guesses locks a client out, not even one behind the same
+//! proxy. Who shares an address with a client can guess that client's credentials as fast as the network allows
+//! meanwhile; `trusted_proxies` tells clients behind a proxy apart.
 //!
-//! **Bounds.** What is remembered of addresses and of known credentials has a fixed size; the oldest goes. Of hashes at
-//! most two are worked on at a time, at most `verifier::MOST_PER_ADDRESS` wait for each address, and the same
-//! credentials that arrive many times at once are worked on once.
+//! **A hash is worked on until somebody was right.** From then on a keyed digest in memory tells right from wrong, until
+//! other credentials are configured or the process ends: guesses cost no work, so they keep nobody waiting. Before
+//! that `turns` sees to it that a flood of them from many addresses does not.
+//!
+//! **Bounds.** What is remembered of addresses has a fixed size; the oldest goes. Of hashes at most two are worked on at
+//! a time, each in memory that is used again for the next, at most `turns::MOST_PER_ADDRESS` wait for each address, and
+//! the same credentials that arrive many times at once are worked on once.
 
 mod bounded;
 mod credentials;
 mod known;
 mod networks;
+mod proven;
 mod proxies;
 mod throttle;
+mod turns;
 mod verifier;
 
 use std::fmt::{self, Display};
@@ -34,14 +41,16 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use ipnetwork::IpNetwork;
-use pcapx_core::config::{Auth, same};
+use pcapx_core::config::{Auth, HashMemory, Secret, same};
 
 use self::credentials::{Broken, Presented};
 use self::known::Known;
 pub(crate) use self::networks::Networks;
+use self::proven::Proven;
 pub(crate) use self::proxies::{Proxies, Untraceable};
 pub use self::throttle::BURST;
 use self::throttle::Throttle;
+use self::turns::Standing;
 use self::verifier::Verifier;
 use crate::audit::Act;
 use crate::metrics::{Families, Reason};
@@ -53,7 +62,7 @@ use crate::{Context, Current};
 pub struct Door {
     realm: &'static str,
     rules: Current<Rules>,
-    known: Known,
+    proven: Proven,
     throttle: Throttle,
     verifier: Verifier,
     families: Arc<Families>,
@@ -64,6 +73,8 @@ struct Rules {
     auth: Auth,
     allowed: Networks,
     challenges: Vec<HeaderValue>,
+    /// Of these `auth` alone, so that what held by former ones holds by no others.
+    known: Arc<Known>,
 }
 
 /// Who asks.
@@ -162,17 +173,22 @@ impl Door {
         Door {
             realm,
             rules: Current::new(Rules::new(realm, auth, allowed)),
-            known: Known::new(),
+            proven: Proven::new(),
             throttle: Throttle::new(),
             verifier: Verifier::new(),
             families,
         }
     }
 
-    /// From here on other rules hold. What was known before is not known any more.
+    /// From here on other rules hold. Where credentials differ, none are known any more.
     pub(crate) fn replace(&self, auth: &Auth, allowed: &[IpNetwork]) {
-        self.rules.set(Rules::new(self.realm, auth, allowed));
-        self.known.forget();
+        let mut rules = Rules::new(self.realm, auth, allowed);
+        self.rules.update(|former| {
+            if former.auth == rules.auth {
+                rules.known = Arc::clone(&former.known);
+            }
+            Some(rules)
+        });
     }
 
     /// Whether the client's address may ask.
@@ -206,39 +222,54 @@ impl Door {
             });
             Denied { refusal, challenges: rules.challenges.clone() }
         };
-        self.identify(&rules.auth, headers, context.client()).await.map_err(refused)
+        self.identify(&rules, headers, context.client()).await.map_err(refused)
     }
 
-    async fn identify(&self, auth: &Auth, headers: &HeaderMap, client: IpAddr) -> Result<Identity, Refusal> {
+    async fn identify(
+        &self,
+        rules: &Arc<Rules>,
+        headers: &HeaderMap,
+        client: IpAddr,
+    ) -> Result<Identity, Refusal> {
         let presented = Presented::of(headers).map_err(Refusal::Broken)?.ok_or(Refusal::Missing)?;
-        let (secret, user_is_right) = match (&presented, &auth.basic, &auth.bearer) {
-            (Presented::Basic { user, .. }, Some(wanted), _) => {
-                (&wanted.password, same(user.as_bytes(), wanted.user.as_bytes()))
-            }
-            (Presented::Bearer { .. }, _, Some(wanted)) => (wanted, 1.into()),
-            _ => return Err(Refusal::Broken(Broken::Scheme)),
-        };
+        let secret = rules.secret(&presented).ok_or(Refusal::Broken(Broken::Scheme))?;
         let client = site(client);
-        let fingerprint = self.known.fingerprint(client, &presented);
-        if !self.known.has(&fingerprint, Instant::now()) {
+        let judged = if secret.is_hashed() {
+            rules.known.judge(&presented)
+        } else {
+            Some(rules.matches(&presented, &mut HashMemory::default()))
+        };
+        let is_proven = self.proven.has(client, Instant::now());
+        if judged != Some(true) || !is_proven {
             self.throttle.may_try(client, Instant::now()).map_err(Refusal::Throttled)?;
-            let secret_is_right = if secret.is_hashed() {
-                self.verifier.verify(fingerprint, client, secret, presented.secret()).await
+            let right = if let Some(right) = judged {
+                right
             } else {
-                Some(secret.matches(presented.secret().as_bytes()))
+                let standing = self.standing(client, is_proven);
+                let verified = self.verifier.verify(rules, &presented, client, standing).await;
+                // Too many wait already: none of them is known to be wrong, so nothing is counted.
+                verified.ok_or(Refusal::Throttled(Duration::ZERO))?
             };
-            // Too many of this address wait already: none of them is known to be wrong, so nothing is counted.
-            let secret_is_right = secret_is_right.ok_or(Refusal::Throttled(Duration::ZERO))?;
-            if !bool::from(user_is_right & u8::from(secret_is_right).into()) {
+            if !right {
                 self.throttle.was_wrong(client, Instant::now());
                 return Err(Refusal::Wrong);
             }
-            self.known.insert(fingerprint, Instant::now());
         }
+        self.proven.was_right(client, Instant::now());
         Ok(match presented {
             Presented::Basic { user, .. } => Identity::User(user),
             Presented::Bearer { .. } => Identity::Token,
         })
+    }
+
+    fn standing(&self, client: IpAddr, is_proven: bool) -> Standing {
+        if is_proven {
+            Standing::Proven
+        } else if self.throttle.was_wrong_lately(client, Instant::now()) {
+            Standing::Wrong
+        } else {
+            Standing::Fresh
+        }
     }
 }
 
@@ -249,7 +280,27 @@ impl Rules {
         let challenges = std::iter::once(challenge("Basic"))
             .chain(auth.bearer.is_some().then(|| challenge("Bearer")))
             .collect();
-        Rules { auth: auth.clone(), allowed: Networks::new(allowed), challenges }
+        let allowed = Networks::new(allowed);
+        Rules { auth: auth.clone(), allowed, challenges, known: Arc::new(Known::new()) }
+    }
+
+    /// What has to be presented in this scheme, where it is taken.
+    fn secret(&self, presented: &Presented) -> Option<&Secret> {
+        match presented {
+            Presented::Basic { .. } => self.auth.basic.as_ref().map(|wanted| &wanted.password),
+            Presented::Bearer { .. } => self.auth.bearer.as_ref(),
+        }
+    }
+
+    /// Whether `presented` is right. A wrong user takes as long as a right one, and a wrong secret as a right one.
+    fn matches(&self, presented: &Presented, memory: &mut HashMemory) -> bool {
+        let Some(secret) = self.secret(presented) else { return false };
+        let user_is_right = match (presented, &self.auth.basic) {
+            (Presented::Basic { user, .. }, Some(wanted)) => same(user.as_bytes(), wanted.user.as_bytes()),
+            _ => 1.into(),
+        };
+        let secret_is_right = secret.matches_in(presented.secret().as_bytes(), memory);
+        (user_is_right & u8::from(secret_is_right).into()).into()
     }
 }
 

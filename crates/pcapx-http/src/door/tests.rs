@@ -1,6 +1,7 @@
 //! The door as a whole: matrices of credentials and addresses, and what guessing costs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hyper::header::{AUTHORIZATION, HeaderName};
 use pcapx_core::config::{Credentials, Secret};
@@ -200,4 +201,74 @@ async fn the_same_credentials_many_times_at_once_are_verified_and_all_pass() {
     for asked in asking {
         assert_eq!(asked.await.unwrap().unwrap(), Identity::User("u".to_owned()));
     }
+}
+
+/// `right`, to be verified in some hundred microseconds: printf right | argon2 somesalt -id -t 1 -k 64 -p 1 -e
+const QUICK_HASH: &str =
+    "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$fZiHVE1AsF0AMtmut3fuOlPdwciYdlpAcgvx1ky10Qg";
+
+/// Asks until told to stop, each time with another password.
+async fn guess(door: Arc<Door>, address: String, guessed: Arc<AtomicUsize>, stop: Arc<AtomicBool>) {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let denied = ask(&door, &address, &[basic("u", &number.to_string()).as_bytes()]).await;
+        assert_eq!(denied.unwrap_err().reply().status().as_u16(), 401);
+        guessed.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_from_hundreds_of_addresses_refuse_nobody_who_is_right() {
+    const ADDRESSES: usize = 600;
+    let auths = ["u", "v"].map(|user| auth(user, QUICK_HASH, None));
+    let door = Arc::new(door(&auths[0]));
+    let (guessed, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let guessing: Vec<_> = (0..ADDRESSES)
+        .flat_map(|n| [n, n])
+        .map(|n| {
+            let address = format!("10.0.{}.{}", n / 250, n % 250);
+            tokio::spawn(guess(Arc::clone(&door), address, Arc::clone(&guessed), Arc::clone(&stop)))
+        })
+        .collect();
+    for round in 0..20 {
+        // Whoever was right is forgotten each time.
+        let right = basic(["u", "v"][round % 2], "right");
+        door.replace(&auths[round % 2], &[]);
+        let so_far = guessed.load(Ordering::Relaxed);
+        while guessed.load(Ordering::Relaxed) < so_far + ADDRESSES {
+            tokio::task::yield_now().await;
+        }
+        for newcomer in 0..5 {
+            let address = format!("192.0.2.{}", 10 * round + newcomer);
+            let asked = ask(&door, &address, &[right.as_bytes()]).await;
+            assert!(asked.is_ok(), "{round} {newcomer}: {asked:?}");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for guessing in guessing {
+        guessing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_right_credentials_are_worked_on_once_and_forgotten_with_the_rules() {
+    let hashed = |user: &str| auth(user, QUICK_HASH, None);
+    let door = door(&hashed("u"));
+    let known = |user: &str| {
+        let presented = Presented::Basic { user: user.to_owned(), password: "right".to_owned() };
+        door.rules.get().known.judge(&presented)
+    };
+    assert_eq!(known("u"), None);
+    assert!(ask(&door, "10.0.0.1", &[basic("u", "right").as_bytes()]).await.is_ok());
+    assert_eq!((known("u"), known("v")), (Some(true), Some(false)));
+    // A reload that leaves credentials as they are leaves what is known of them.
+    door.replace(&hashed("u"), &["10.0.0.0/8".parse().unwrap()]);
+    assert_eq!(known("u"), Some(true));
+    door.replace(&hashed("v"), &[]);
+    assert_eq!((known("u"), known("v")), (None, None));
+    assert!(ask(&door, "10.0.0.1", &[basic("u", "right").as_bytes()]).await.is_err());
+    assert!(ask(&door, "10.0.0.1", &[basic("v", "right").as_bytes()]).await.is_ok());
+    assert_eq!((known("u"), known("v")), (Some(false), Some(true)));
 }

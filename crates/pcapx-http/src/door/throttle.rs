@@ -11,6 +11,8 @@ use super::bounded::Bounded;
 pub const BURST: u32 = 60;
 /// After those, one more after each of these.
 const PACE: Duration = Duration::from_secs(1);
+/// How long it counts that an address was wrong, after its bucket is empty.
+const REMEMBERED: Duration = Duration::from_secs(600);
 /// Addresses that are remembered at least; at most twice as many, half a megabyte. Who has more of them to attack from
 /// than that is slowed less, and still at most twice as fast as each address may be.
 const LEAST_REMEMBERED: usize = 4096;
@@ -36,13 +38,19 @@ impl Throttle {
         let mut empty_at = self.empty_at();
         let Some(until) = empty_at.get(&client).copied() else { return Ok(()) };
         let filled = until.saturating_duration_since(now);
-        if filled.is_zero() {
+        if now.saturating_duration_since(until) > REMEMBERED {
             empty_at.remove(&client);
         }
         match filled.checked_sub(PACE * (BURST - 1)) {
             Some(over) if !over.is_zero() => Err(over),
             _ => Ok(()),
         }
+    }
+
+    /// Whether `client` presented wrong credentials a short while ago.
+    pub(super) fn was_wrong_lately(&self, client: IpAddr, now: Instant) -> bool {
+        let until = self.empty_at().get(&client).copied();
+        until.is_some_and(|until| now.saturating_duration_since(until) <= REMEMBERED)
     }
 
     /// `client` presented wrong credentials.
@@ -81,6 +89,7 @@ mod tests {
                 .count()
         };
         assert_eq!(tries(1, 60_001), 60);
+        assert!(throttle.was_wrong_lately(client, start) && !throttle.was_wrong_lately(other, start));
         // An address that is quiet long enough has its burst again.
         assert_eq!(tries(200_000, 200_059), 59);
         assert_eq!(throttle.may_try(client, start + Duration::from_secs(1000)), Ok(()));

@@ -11,6 +11,7 @@ mod external;
 mod fake;
 mod follow;
 mod gates;
+mod guessing;
 mod indexing;
 mod joining;
 mod kills;

@@ -48,7 +48,16 @@ pub fn own_cpu() -> Duration {
 
 /// The largest resident set that this process has had, KiB (`VmHWM` of `proc_pid_status(5)`).
 pub fn peak_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak("self")
+}
+
+/// The same of another process.
+pub fn peak_kib_of(pid: u32) -> u64 {
+    peak(&pid.to_string())
+}
+
+fn peak(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

@@ -14,7 +14,7 @@ mod shelf;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-pub use cost::{Cost, own_cpu, peak_kib};
+pub use cost::{Cost, own_cpu, peak_kib, peak_kib_of};
 pub use shelf::{Shelf, count_packets, segments};
 
 /// The middle one; of an even number of values the upper of the two. Zero of none.

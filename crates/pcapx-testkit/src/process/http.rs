@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 use super::{PATIENCE, TlsClient};
 
@@ -152,10 +153,24 @@ impl Connection {
     /// # Errors
     /// When nobody accepts.
     pub fn connect(server: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+        Ok(Self::over(TcpStream::connect_timeout(&server, PATIENCE)?))
+    }
+
+    /// The same from the address `client`, which must be one of this machine.
+    ///
+    /// # Errors
+    /// When nobody accepts, or the address is somebody else's.
+    pub fn connect_from(server: SocketAddr, client: IpAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(client, 0).into())?;
+        socket.connect_timeout(&server.into(), PATIENCE)?;
+        Ok(Self::over(socket.into()))
+    }
+
+    fn over(stream: TcpStream) -> Self {
         // Bytes sent one by one shall go out one by one. A failure costs that and nothing else.
         let _ = stream.set_nodelay(true);
-        Ok(Self { stream: Stream::Plain(stream), unread: Vec::new(), patience: PATIENCE })
+        Self { stream: Stream::Plain(stream), unread: Vec::new(), patience: PATIENCE }
     }
 
     /// Connects and speaks TLS with a server called `localhost`. Fails when that server is not to `client`'s taste or

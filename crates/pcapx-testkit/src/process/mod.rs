@@ -19,6 +19,7 @@ mod authority;
 mod http;
 mod running;
 mod service;
+mod siege;
 mod site;
 
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ pub use http::{Connection, NoReply, Reply, basic, request};
 pub use running::Running;
 pub use rustix::process::Signal;
 pub use service::{Exit, NotReady, Service};
+pub use siege::{Besieged, Siege};
 pub use site::Site;
 
 /// Long enough for a loaded machine, short enough for a person who waits.
