@@ -14,6 +14,7 @@
 pub mod bench;
 pub mod browser;
 pub mod capture;
+pub mod devtools;
 pub mod namespace;
 pub mod packet;
 pub mod process;

@@ -1,7 +1,8 @@
 //! Axes of charts: where an instant lies, what is written below, and where a scale ends.
 //!
 //! Places are percentages of the width, which SVG takes in attributes: a chart is as wide as the page, its text is not
-//! stretched, and no style has to be computed for it.
+//! stretched, and no style has to be computed for it. How many labels have room depends on the width, though, which only the
+//! browser knows. So a chart carries two sets of them, one for screens and one for telephones, and the style shows one.
 
 use std::fmt;
 
@@ -9,16 +10,21 @@ use maud::{Markup, html};
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 
-/// Labels of an axis at most, so that they do not touch on a telephone.
-const MOST_TICKS: i128 = 6;
-/// Labels nearer to an end than this part of the width are not centred.
-const EDGE: f64 = 0.06;
+/// The narrowest chart on a page that is wider than the style's break of 46rem, in pixels: without the page's margins, and
+/// without a scroll bar.
+const SCREEN: f64 = 670.0;
+/// The narrowest chart below that: of a telephone of 320 pixels.
+const TELEPHONE: f64 = 288.0;
+/// Pixels between two labels at least.
+const GAP: f64 = 12.0;
+/// Labels are not wanted nearer than this, even where they would have room: more of them tell no more.
+const NEAREST: f64 = 56.0;
 
 const MILLI: i128 = NANOS_PER_SEC as i128 / 1000;
 const SECOND: i128 = NANOS_PER_SEC as i128;
 const DAY: i128 = 86_400 * SECOND;
 /// Distances between labels.
-const STEPS: [i128; 34] = [
+const STEPS: [i128; 36] = [
     MILLI,
     2 * MILLI,
     5 * MILLI,
@@ -52,6 +58,8 @@ const STEPS: [i128; 34] = [
     30 * DAY,
     90 * DAY,
     365 * DAY,
+    730 * DAY,
+    1825 * DAY,
     3650 * DAY,
 ];
 
@@ -74,13 +82,68 @@ impl fmt::Display for Place {
     }
 }
 
-/// A label and where it stands.
+/// A line across a chart, and what is written below it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
     /// Where.
     pub place: Place,
-    /// What is written there.
-    pub label: String,
+    /// What is written there; nothing where a neighbour's label needs the room.
+    pub label: Option<Label>,
+}
+
+/// A label below a line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// The text.
+    pub text: String,
+    anchor: Anchor,
+}
+
+/// Which part of a label stands below its line: near an end of the chart not the middle, so that all of it stays inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+impl Anchor {
+    /// As SVG calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        }
+    }
+}
+
+impl Label {
+    /// The label of a line at `place` in a chart of `width` pixels.
+    fn new(text: String, place: Place, width: f64) -> Self {
+        let half = pixels(&text) / 2.0;
+        let anchor = match place.0 * width {
+            at if at < half => Anchor::Start,
+            at if at > width - half => Anchor::End,
+            _ => Anchor::Middle,
+        };
+        Self { text, anchor }
+    }
+
+    /// From which pixel to which it reaches.
+    fn reach(&self, place: Place, width: f64) -> (f64, f64) {
+        let (at, long) = (place.0 * width, pixels(&self.text));
+        match self.anchor {
+            Anchor::Start => (at, at + long),
+            Anchor::Middle => (at - long / 2.0, at + long / 2.0),
+            Anchor::End => (at - long, at),
+        }
+    }
+}
+
+/// How wide a label of digits and marks is at the style's 12 pixels, in the widest of usual fonts, Verdana.
+fn pixels(text: &str) -> f64 {
+    text.chars().map(|c| if c.is_ascii_digit() { 7.7 } else { 4.8 }).sum()
 }
 
 impl Axis {
@@ -112,37 +175,65 @@ impl Axis {
         Place((self.place(to).0 - self.place(from).0).max(0.0))
     }
 
-    /// Labels at round times of the zone.
-    pub fn ticks(&self, zone: &LocalZone) -> Vec<Tick> {
+    /// Lines at round times of the zone, with as many labels as a chart of `width` pixels has room for, and more room than that
+    /// does not tear them apart.
+    fn ticks(&self, zone: &LocalZone, width: f64) -> Vec<Tick> {
         let length = self.length();
-        let Some(step) = STEPS.into_iter().find(|step| length / step <= MOST_TICKS) else {
-            return Vec::new();
-        };
+        let widest = |step: i128| pixels(&label(zone, self.from, step));
+        let apart = |step: i128| step as f64 / length as f64 * width;
+        let has_room = |step: &i128| apart(*step) >= (widest(*step) + GAP).max(NEAREST);
+        let Some(step) = STEPS.into_iter().find(has_room) else { return Vec::new() };
         let ahead = i128::from(zone.offset_secs(self.from)) * SECOND;
         let from = i128::from(self.from.as_nanos());
         // The first multiple of the step, counted in local time, that is not before the left end.
         let first = -(-(from + ahead)).div_euclid(step) * step - ahead;
-        let instants = (0..=MOST_TICKS).map(|number| first + number * step);
+        let instants = (0..=length / step).map(|number| first + number * step);
         let ticks = instants.filter_map(|nanos| {
             let at = Timestamp::from_nanos(i64::try_from(nanos).ok()?);
-            (at <= self.to).then(|| Tick { place: self.place(at), label: label(zone, at, step) })
+            let place = self.place(at);
+            let label = || Label::new(label(zone, at, step), place, width);
+            (at <= self.to).then(|| Tick { place, label: Some(label()) })
         });
-        ticks.collect()
+        let mut ticks: Vec<_> = ticks.collect();
+        give_way(&mut ticks, width);
+        ticks
     }
 
     /// The labels as text of an SVG image, and a thin line at each.
     pub fn markup(&self, zone: &LocalZone, top: u32, baseline: u32) -> Markup {
+        let (screen, telephone) = (self.ticks(zone, SCREEN), self.ticks(zone, TELEPHONE));
         html! {
-            @for tick in self.ticks(zone) {
-                @let anchor = match tick.place.0 { p if p < EDGE => "start", p if p > 1.0 - EDGE => "end", _ => "middle" };
-                line.tick x1=(tick.place) x2=(tick.place) y1=(top) y2=(baseline.saturating_sub(12)) {}
-                text.tick x=(tick.place) y=(baseline) text-anchor=(anchor) { (tick.label) }
+            @for (set, ticks) in [("screen", screen), ("telephone", telephone)] {
+                g .(set) {
+                    @for tick in ticks {
+                        line.tick x1=(tick.place) x2=(tick.place) y1=(top) y2=(baseline.saturating_sub(12)) {}
+                        @if let Some(label) = &tick.label {
+                            text.tick x=(tick.place) y=(baseline) text-anchor=(label.anchor.name()) { (label.text) }
+                        }
+                    }
+                }
             }
         }
     }
 
     fn length(&self) -> i128 {
         (i128::from(self.to.as_nanos()) - i128::from(self.from.as_nanos())).max(1)
+    }
+}
+
+/// Takes labels away that stand at an end of the chart and reach into their neighbours: those in the middle have room.
+fn give_way(ticks: &mut [Tick], width: f64) {
+    let collide = |one: &Tick, next: &Tick| match (&one.label, &next.label) {
+        (Some(label), Some(other)) => {
+            label.reach(one.place, width).1 + GAP > other.reach(next.place, width).0
+        }
+        _ => false,
+    };
+    for second in 1..ticks.len() {
+        if collide(&ticks[second - 1], &ticks[second]) {
+            let is_first = second == 1 && ticks.len() > 2;
+            ticks[if is_first { 0 } else { second }].label = None;
+        }
     }
 }
 
@@ -176,29 +267,68 @@ pub fn ceiling(most: f64) -> f64 {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const AT: i64 = 1_772_356_272; // 2026-03-01 09:11:12 UTC
 
-    fn labels(zone: &str, secs: u64) -> Vec<String> {
+    fn labels(zone: &str, secs: u64, width: f64) -> Vec<String> {
         let from = Timestamp::from_secs(AT);
         let axis = Axis::new(from, from.saturating_add(Duration::from_secs(secs)));
-        axis.ticks(&LocalZone::named(zone).unwrap()).into_iter().map(|tick| tick.label).collect()
+        let ticks = axis.ticks(&LocalZone::named(zone).unwrap(), width);
+        ticks.into_iter().filter_map(|tick| Some(tick.label?.text)).collect()
     }
 
     #[test]
     fn labels_stand_at_round_local_times() {
-        assert_eq!(labels("Europe/Warsaw", 720), ["10:12", "10:14", "10:16", "10:18", "10:20", "10:22"]);
-        assert_eq!(
-            labels("UTC", 30),
-            ["09:11:15", "09:11:20", "09:11:25", "09:11:30", "09:11:35", "09:11:40"]
-        );
-        assert_eq!(labels("Asia/Kolkata", 86_400), ["18:00", "00:00", "06:00", "12:00"]);
-        assert_eq!(labels("UTC", 5 * 86_400), ["03-02", "03-03", "03-04", "03-05", "03-06"]);
-        assert_eq!(labels("UTC", 100 * 86_400), ["03-08", "04-07", "05-07", "06-06"]);
-        assert_eq!(labels("UTC", 0)[0], "09:11:12.000");
+        let six = ["10:12", "10:14", "10:16", "10:18", "10:20", "10:22"];
+        assert_eq!(labels("Europe/Warsaw", 720, SCREEN), six);
+        assert_eq!(labels("Europe/Warsaw", 720, TELEPHONE), ["10:15", "10:20"]);
+        let five = ["09:11:15", "09:11:20", "09:11:25", "09:11:30", "09:11:35"];
+        assert_eq!(labels("UTC", 30, SCREEN)[..5], five);
+        assert_eq!(labels("UTC", 30, TELEPHONE), ["09:11:20", "09:11:30", "09:11:40"]);
+        assert_eq!(labels("UTC", 3, TELEPHONE), ["09:11:12", "09:11:13", "09:11:14", "09:11:15"]);
+        assert_eq!(labels("UTC", 1, TELEPHONE), ["09:11:12.000", "09:11:12.500", "09:11:13.000"]);
+        assert_eq!(labels("Asia/Kolkata", 86_400, TELEPHONE), ["18:00", "00:00", "06:00", "12:00"]);
+        assert_eq!(labels("UTC", 5 * 86_400, TELEPHONE), ["03-02", "03-03", "03-04", "03-05", "03-06"]);
+        assert_eq!(labels("UTC", 100 * 86_400, TELEPHONE), ["03-08", "04-07", "05-07", "06-06"]);
+        assert_eq!(labels("UTC", 0, TELEPHONE)[0], "09:11:12.000");
         for axis in [Axis::new(Timestamp::MIN, Timestamp::MAX), Axis::new(Timestamp::MAX, Timestamp::MIN)] {
-            assert!(axis.ticks(&LocalZone::named("Europe/Warsaw").unwrap()).len() <= 7);
+            assert!(axis.ticks(&LocalZone::named("Europe/Warsaw").unwrap(), SCREEN).len() <= 12);
+        }
+    }
+
+    /// Lengths from a millisecond to ten years, as many of each magnitude.
+    fn length_nanos() -> impl Strategy<Value = i64> {
+        (6.0..17.5f64).prop_map(|magnitude| 10f64.powf(magnitude) as i64)
+    }
+
+    proptest! {
+        #[test]
+        fn no_label_touches_another_or_leaves_the_chart(
+            from in 0..4_000_000_000_000_000_000i64, length in length_nanos(), is_round: bool, width in TELEPHONE..1300.0,
+            zone in prop::sample::select(vec!["UTC", "Europe/Warsaw", "Asia/Kolkata", "America/St_Johns"]),
+        ) {
+            // Windows of people begin and end at full seconds, and labels then stand at the very ends.
+            let round = |nanos: i64| if is_round { nanos - nanos % 1_000_000_000 } else { nanos };
+            let from = round(from);
+            let axis = Axis::new(Timestamp::from_nanos(from), Timestamp::from_nanos(from + round(length)));
+            let zone = LocalZone::named(zone).unwrap();
+            // What was made for the narrowest is shown up to the widest.
+            let made_for = [SCREEN, TELEPHONE].into_iter().filter(|least| *least <= width);
+            for ticks in made_for.map(|least| axis.ticks(&zone, least)) {
+                let labels: Vec<_> =
+                    ticks.iter().filter_map(|tick| Some((tick.label.as_ref()?, tick.place))).collect();
+                prop_assert!(!labels.is_empty(), "none");
+                let reaches: Vec<_> = labels.iter().map(|(label, place)| label.reach(*place, width)).collect();
+                for (left, right) in &reaches {
+                    prop_assert!(*left >= -0.01 && *right <= width + 0.01, "{left} {right} {labels:?}");
+                }
+                for pair in reaches.windows(2) {
+                    prop_assert!(pair[0].1 + 6.0 <= pair[1].0, "{pair:?} {labels:?}");
+                }
+            }
         }
     }
 
