@@ -6,13 +6,14 @@
 //! | `GET /jobs/NAME` | the manifest; 404 |
 //! | `DELETE /jobs/NAME` | the job ends with what it has; 409 when it has ended, 404 |
 //!
-//! Jobs are listed by name, and so by the time of their alerts. All of it stands behind the listener's credentials.
+//! Jobs are listed by name, and so by the time of their alerts. All of it stands behind the listener's credentials. A service
+//! that has just begun answers when it knows what an earlier run has left, or with 503 when that takes long.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 use pcapx_core::manifest::Manifest;
 use pcapx_http::Reply;
@@ -30,6 +31,8 @@ const PATH: &str = "/jobs";
 const PAGE: usize = 100;
 /// The most jobs of one page.
 const PAGE_MOST: usize = 1000;
+/// How long a question waits for a service that has just begun to know what an earlier run has left.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the end of a job is waited for.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,6 +71,9 @@ pub(crate) async fn answer(
     method: &Method,
     query: Option<&str>,
 ) -> Reply {
+    if !jobs.knows_all(START_PATIENCE).await {
+        return not_yet();
+    }
     let answered = match (route, method) {
         (Route::List, &Method::GET) => list(jobs, answers, query).await,
         (Route::One(name), &Method::GET) => one(jobs, answers, name).await,
@@ -214,6 +220,13 @@ async fn cancel(jobs: &Arc<Jobs>, answers: &Answers, name: &str) -> Reply {
     let manifest = job.ended(END_PATIENCE).await;
     let mut reply = answers.document(&manifest);
     *reply.status_mut() = if manifest.open { StatusCode::ACCEPTED } else { StatusCode::OK };
+    reply
+}
+
+fn not_yet() -> Reply {
+    let text = "Jobs of an earlier run are still being taken up";
+    let mut reply = error(StatusCode::SERVICE_UNAVAILABLE, text);
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(START_PATIENCE.as_secs()));
     reply
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Jobs {
     finished: Notify,
     stopping: watch::Sender<bool>,
     cancelled: watch::Sender<bool>,
+    /// Whether all jobs are known that an earlier run has left.
+    taken_up: watch::Sender<bool>,
 }
 
 /// What the configuration wants of jobs.
@@ -143,6 +145,7 @@ impl Jobs {
             finished: Notify::new(),
             stopping: watch::Sender::new(false),
             cancelled: watch::Sender::new(false),
+            taken_up: watch::Sender::new(false),
         })
     }
 

@@ -33,6 +33,7 @@ impl Jobs {
                 () = self.stopped() => return,
             }
         };
+        self.taken_up.send_replace(true);
         let mut seats: Vec<Seat> = Vec::new();
         for job in taken {
             if job.manifest().state == State::Queued {
@@ -44,6 +45,14 @@ impl Jobs {
         for seat in seats {
             self.serve(seat);
         }
+    }
+
+    /// Waits until all jobs are known that an earlier run has left, at most for `patience`. Answers whether they are.
+    pub(crate) async fn knows_all(&self, patience: Duration) -> bool {
+        let mut taken_up = self.taken_up.subscribe();
+        time::timeout(patience, taken_up.wait_for(|taken_up| *taken_up))
+            .await
+            .is_ok_and(|known| known.is_ok())
     }
 
     /// Makes jobs of open manifests, in the order in which they were asked for. All of them before the first is worked on:

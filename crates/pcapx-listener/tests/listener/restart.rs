@@ -3,7 +3,7 @@
 use std::fs;
 
 use pcapx_core::manifest::State;
-use pcapx_testkit::process::{Connection, PATIENCE, Signal};
+use pcapx_testkit::process::{Connection, PATIENCE, Signal, request};
 use rustix::process::{Pid, kill_process};
 
 use crate::fake::{Fake, HELD, assert_dead};
@@ -59,6 +59,34 @@ fn jobs_that_run_and_wait_are_done_by_the_next_start_in_their_order() {
         service.wait_for_log(|line| line.contains("jobs of an earlier run that go on: 5"));
         service.stop();
     }
+}
+
+/// Who asks for jobs right after the start is not told that there are none because they are still being read.
+#[test]
+fn jobs_of_an_earlier_run_are_listed_from_the_first_answer_on() {
+    const LEFT: usize = 1000;
+    let mut fake = Fake::new(HELD);
+    fake.site.set("max_queued_extractions", 10).set("drain_timeout", 0);
+    let mut service = fake.listener();
+    let mut first = Connection::open(service.address());
+    first.send(&post_bytes("/", alert("q0", 0).as_bytes()));
+    fake.wait_for_starts(1);
+    assert_eq!(post(service.address(), "/", &alert("q1", 1)).status, 200);
+    service.terminate();
+    assert!(service.wait(PATIENCE).is_some());
+    let path = |name: &str| fake.site.output_dir().join(format!("{name}.json"));
+    let name = stem("q1");
+    let text = fs::read_to_string(path(&name)).unwrap();
+    for number in 2..LEFT {
+        let other = stem(&format!("q{number}"));
+        fs::write(path(&other), text.replace(&name, &other)).unwrap();
+    }
+    let service = fake.listener();
+    let reply = request(service.address(), "GET", "/jobs?open=true&limit=1000", &[], b"");
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&reply.body).unwrap()["jobs"].as_array().unwrap().len(),
+        LEFT
+    );
 }
 
 /// The queue's limit is for newcomers: what was accepted is done, even if fewer may wait now.
