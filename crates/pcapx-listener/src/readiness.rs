@@ -1,6 +1,7 @@
 //! What `/readyz` of the listener looks at: could an alert that arrives now be answered with packets of now?
 
 use std::fs;
+use std::sync::Arc;
 
 use pcapx_core::config::Config;
 use pcapx_core::time::Timestamp;
@@ -8,12 +9,14 @@ use pcapx_http::Check;
 use pcapx_timeline::recorder::{RecorderState, RecorderStatus};
 
 use crate::evidence::EvidenceFolder;
+use crate::jobs::Jobs;
 
 /// How far the recorder's word on what can be found may lie behind the clock.
 const FRESH_NANOS: i64 = 60 * 1_000_000_000;
 
 /// The checks of a service with this configuration.
-pub(crate) fn checks(config: &Config) -> Vec<Check> {
+pub(crate) fn checks(config: &Config, jobs: &Arc<Jobs>) -> Vec<Check> {
+    let jobs = Arc::clone(jobs);
     let (timeline, output, recorded) =
         (config.timeline_dir.clone(), config.output_dir.clone(), config.timeline_dir.clone());
     vec![
@@ -21,7 +24,8 @@ pub(crate) fn checks(config: &Config) -> Vec<Check> {
             fs::read_dir(&timeline).map(drop).map_err(|error| format!("{}: {error}", timeline.display()))
         }),
         Check::new("output", move || match EvidenceFolder::probe(&output) {
-            Ok(true) => Ok(()),
+            Ok(true) if jobs.have_room() => Ok(()),
+            Ok(true) => Err(format!("less than min_free_bytes is free for {}", output.display())),
             Ok(false) => Err(format!("{} is gone", output.display())),
             Err(error) => Err(format!("{}: {error}", output.display())),
         }),

@@ -112,7 +112,7 @@ pub(crate) fn run(
         let front = Arc::new(Front::new(Service::Listener, config, gate::REALM)?);
         let audit = Audit::of(Service::Listener, config)?;
         front.set_audit(audit.clone());
-        front.set_checks(readiness::checks(config));
+        front.set_checks(readiness::checks(config, &jobs));
         let folders = (config.timeline_dir.clone(), config.output_dir.clone());
         let gauges = Gauges::new(Arc::clone(&jobs), Arc::clone(&looked_at), folders, handle.clone());
         let pages = Pages::new(pages::Shared {

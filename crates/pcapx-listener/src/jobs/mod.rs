@@ -214,6 +214,11 @@ impl Jobs {
         &self.folder
     }
 
+    /// Whether the disk of all evidence has the room that has to be free before a search.
+    pub(crate) fn have_room(&self) -> bool {
+        self.folder.has_room(self.rules.get().min_free_bytes)
+    }
+
     /// Jobs that run and jobs that wait for a seat.
     pub(crate) fn load(&self) -> (usize, usize) {
         (self.desk.running(), self.desk.waiting())

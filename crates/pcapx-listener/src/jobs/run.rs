@@ -211,7 +211,7 @@ impl Jobs {
         reach: Option<Extent>,
     ) -> Result<Haul, CutError> {
         let rules = self.rules.get();
-        if !self.folder.has_room(rules.min_free_bytes) {
+        if !self.have_room() {
             return Err(CutError::NoSpace("less than min_free_bytes is left".to_owned()));
         }
         let filter = filter::parse(&manifest.filter).map_err(|error| CutError::Failed(error.to_string()))?;

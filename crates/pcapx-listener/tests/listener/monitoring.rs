@@ -126,6 +126,19 @@ fn ready_means_timeline_output_and_recorder() {
     assert_eq!(get(&service, "/healthz"), (200, "ok".to_owned()));
 }
 
+/// Who is told that the service is ready may expect an answer with packets.
+#[test]
+fn without_the_room_that_has_to_be_free_it_is_not_ready() {
+    let mut site = Site::new();
+    site.set("min_free_bytes", 1_u64 << 60);
+    let service = listener(&site);
+    assert_eq!(
+        get(&service, "/readyz"),
+        (503, "timeline: ok\noutput: failed\nrecorder: ok\nnot ready\n".to_owned())
+    );
+    service.wait_for_log(|line| line.contains("not ready: output: less than min_free_bytes is free for "));
+}
+
 /// `deploy/monitoring`.
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/monitoring").join(name)
