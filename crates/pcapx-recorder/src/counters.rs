@@ -6,6 +6,7 @@ use std::time::Duration;
 use pcapx_core::time::Timestamp;
 
 use crate::bursts::Burst;
+use crate::losses::Losses;
 
 /// How far packets may be behind what came before them: a block of the ring waits for 50 ms to be filled, queues of several
 /// processors are microseconds apart, and a loaded machine is late with either.
@@ -58,6 +59,8 @@ pub struct Counters {
     pub oldest_kept: AtomicI64,
     /// Bytes that all segments and indexes take on the disk.
     pub bytes_kept: AtomicU64,
+    /// What was lost in segments that are not sealed yet.
+    pub losses: Losses,
 }
 
 impl Counters {
@@ -91,7 +94,7 @@ impl Counters {
         let before = Timestamp::from_nanos(self.searchable_up_to.load(Ordering::Relaxed));
         // What was true once stays true, unless the clock was set back: packets of times that had passed come again.
         if up_to > before || up_to < before.saturating_sub(SET_BACK) {
-            self.searchable_up_to.store(up_to.as_nanos(), Ordering::Relaxed);
+            self.searchable_up_to.store(up_to.as_nanos(), Ordering::Release);
         }
     }
 }

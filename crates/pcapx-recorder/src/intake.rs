@@ -207,7 +207,7 @@ impl Desk {
             first,
             counts: self.counts,
         });
-        self.send(Message::Begin { first, form: self.plan.form });
+        self.send(Message::Begin { first, form: self.plan.form, kernel_drops: self.counts.dropped });
         self.chunk.push(&header);
     }
 

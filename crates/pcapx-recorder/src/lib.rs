@@ -35,6 +35,7 @@ mod chunk;
 pub mod counters;
 mod inputs;
 pub mod intake;
+pub mod losses;
 mod metrics;
 pub mod options;
 pub mod privileges;

@@ -8,7 +8,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
-use pcapx_timeline::recorder::{RecorderStatus, STATUS_NAME};
+use pcapx_timeline::recorder::{RecorderStatus, STATUS_NAME, Unsealed};
 
 use crate::counters::Counters;
 use crate::metrics::Board;
@@ -190,11 +190,11 @@ impl Teller {
         }
     }
 
-    /// Tells the same as last time, but for how far the recording can be searched now.
+    /// Tells the same as last time, but for how far the recording can be searched now and what it lacks.
     fn go_on(&mut self) {
         let Some(mut status) = self.measured.take() else { return };
         status.written_at = Timestamp::now();
-        status.searchable_up_to = known(self.counters.searchable_up_to.load(Relaxed));
+        (status.searchable_up_to, status.unsealed) = self.searchable();
         self.write(&status);
         self.measured = Some(status);
     }
@@ -213,7 +213,14 @@ impl Teller {
         }
     }
 
+    /// Up to when the recording can be searched, and what was lost by then in segments that do not tell it themselves.
+    fn searchable(&self) -> (Option<Timestamp>, Vec<Unsealed>) {
+        let up_to = known(self.counters.searchable_up_to.load(Acquire));
+        (up_to, self.counters.losses.unsealed(self.counters.kernel_drops.load(Relaxed)))
+    }
+
     fn status(&mut self, running: bool) -> RecorderStatus {
+        let (searchable_up_to, unsealed) = self.searchable();
         let counters = &self.counters;
         let now = Told::now(counters);
         let then = std::mem::replace(&mut self.told, now);
@@ -225,7 +232,7 @@ impl Teller {
             started_at: self.started_at,
             written_at: Timestamp::now(),
             running,
-            searchable_up_to: known(counters.searchable_up_to.load(Relaxed)),
+            searchable_up_to,
             oldest_kept: known(counters.oldest_kept.load(Relaxed)),
             packets_received: now.packets,
             packets_filtered: counters.packets_filtered.load(Relaxed),
@@ -238,6 +245,7 @@ impl Teller {
             ring_freezes: counters.ring_freezes.load(Relaxed),
             segments_sealed: counters.segments_sealed.load(Relaxed),
             segments_removed: counters.segments_removed.load(Relaxed),
+            unsealed,
             packets_per_second: (now.packets - then.packets) as f64 / secs,
             bits_per_second: now.bits_per_second_since(&then),
             drops_per_second: (now.drops() - then.drops()) as f64 / secs,

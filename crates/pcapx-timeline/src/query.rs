@@ -10,6 +10,7 @@ use crate::control::{CancelToken, Progress};
 use crate::coverage::Coverage;
 use crate::extract::{self, ExtractError, Extraction, Notes, NotesOf, PartedExtraction, Survey};
 use crate::index::IndexPlace;
+use crate::recorder::Unsealed;
 use pcapx_core::filter::Expr;
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
@@ -28,6 +29,7 @@ pub struct Query<'c> {
     pub(crate) progress: Arc<Progress>,
     pub(crate) indexes: Option<IndexPlace>,
     pub(crate) complete_up_to: Option<Timestamp>,
+    pub(crate) unsealed: Vec<Unsealed>,
     pub(crate) is_hashed: bool,
     /// The part of the window that is searched.
     pub(crate) searched: Window,
@@ -70,6 +72,7 @@ impl<'c> Query<'c> {
             progress: Arc::default(),
             indexes: Some(IndexPlace::beside()),
             complete_up_to: None,
+            unsealed: Vec::new(),
             is_hashed: false,
             searched: window,
             previous: None,
@@ -138,6 +141,14 @@ impl<'c> Query<'c> {
     #[must_use]
     pub fn complete_up_to(mut self, instant: Timestamp) -> Self {
         self.complete_up_to = Some(instant);
+        self
+    }
+
+    /// Tells what was lost in segments that have no index yet, as their recorder says. Who asks it before listing the
+    /// segments is told of all that are listed without an index. It shows in the [coverage](Extraction::coverage) only.
+    #[must_use]
+    pub fn unsealed(mut self, unsealed: Vec<Unsealed>) -> Self {
+        self.unsealed = unsealed;
         self
     }
 

@@ -15,6 +15,7 @@ use pcapx_testkit::tool;
 use pcapx_timeline::coverage::{Coverage, EmptyReason, Gap, GapKind};
 use pcapx_timeline::index::{Identity, IndexPlace, IndexWriter, Sealed, index_segment};
 use pcapx_timeline::packet::PacketKeys;
+use pcapx_timeline::recorder::Unsealed;
 use pcapx_timeline::segment::SegmentReader;
 use pcapx_timeline::{CancelToken, Catalog, Extraction, Limits, Timeline};
 
@@ -271,6 +272,32 @@ fn who_knows_more_than_the_packets_tell_closes_the_gap_at_the_end() {
         Some(EmptyReason::NothingMatched { packets: 0, segments: 0, missing: Duration::ZERO })
     );
     assert_eq!(quiet.why_empty().unwrap().to_string(), "no packet came in the window");
+}
+
+/// The recorder's word stands for a file of its own that has no index, and for no other.
+#[test]
+fn what_a_segment_without_an_index_lacks_is_told_by_its_recorder() {
+    let (dir, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    record(dir.path(), (0, 100), (0, 100), 2);
+    put(dir.path(), &format!("{}.000000.pcap.tmp", BASE + 101), 101, 200);
+    let unsealed = |secs: i64, kernel_drops| Unsealed {
+        file: format!("{}.000000.pcap", BASE + secs),
+        kernel_drops,
+        recorder_drops: 10,
+    };
+    let drops = |window, unsealed| {
+        let catalog = Catalog::open(&[dir.path()]).unwrap();
+        let query = catalog.query(None, window).unsealed(unsealed);
+        query.write_to(&out.path().join("x.pcap")).unwrap().coverage.drops.total()
+    };
+    let all = window(50, 150);
+    assert_eq!(drops(all, vec![unsealed(101, 400)]), Some(413));
+    assert_eq!(drops(window(120, 150), vec![unsealed(101, 400)]), Some(410), "the first is not of that time");
+    assert_eq!(drops(window(20, 50), vec![unsealed(101, 400)]), Some(3), "nor is the second");
+    assert_eq!(drops(window(120, 150), vec![unsealed(101, 0)]), Some(10));
+    assert_eq!(drops(window(120, 150), vec![unsealed(102, 400)]), None, "another file");
+    assert_eq!(drops(all, vec![unsealed(0, 400)]), Some(3), "its index knows better");
+    assert_eq!(drops(window(120, 150), vec![]), None);
 }
 
 #[test]

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use pcapx_core::digest::Digest;
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Format, Limit, Search};
+use pcapx_core::time::Timestamp;
 use pcapx_http::LogValue;
 use pcapx_timeline::catalog::Timeline;
 use pcapx_timeline::control::CancelToken;
 use pcapx_timeline::extract::{ExtractError, Extraction, LimitHit};
 use pcapx_timeline::index::IndexPlace;
 use pcapx_timeline::query;
+use pcapx_timeline::recorder::{RecorderState, RecorderStatus};
 use pcapx_timeline::warning::{Warning, WarningKind};
 use tokio::task::JoinError;
 use tokio::time;
@@ -113,6 +115,8 @@ struct Work {
 impl Work {
     fn search(&self, token: CancelToken) -> Result<Haul, CutError> {
         let recording = &self.recording;
+        // Before the segments are listed: each of them tells itself what it lacks, or the recorder did.
+        let status = self.recorder_status();
         let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
         let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.cut.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
@@ -120,9 +124,14 @@ impl Work {
         if self.cut.manifest.format == Format::Pcapng {
             query = query.format(query::Format::Pcapng);
         }
-        let interface = recording.timeline.roots().first().and_then(|root| notes::interface(root));
+        let interface = status.as_ref().and_then(notes::interface);
         let manifest = Arc::clone(&self.cut.manifest);
         query = query.notes(move |coverage| notes::of(&manifest, coverage, interface.as_deref()));
+        let is_recording =
+            |status: &RecorderStatus| status.state(Timestamp::now()) == RecorderState::Recording;
+        if let Some(status) = status.filter(is_recording) {
+            query = query.unsealed(status.unsealed);
+        }
         if let Some(recorded) = self.cut.recorded {
             query = query.complete_up_to(recorded);
         }
@@ -152,6 +161,11 @@ impl Work {
         let is_empty = extraction.counts.packets_matched == 0;
         let report = Report::of(&extraction.coverage, is_empty, &root, &self.zone);
         Ok(Haul { report: Some(report), ..haul(&extraction) })
+    }
+
+    /// What the recorder tells of itself, if it is ours.
+    fn recorder_status(&self) -> Option<RecorderStatus> {
+        RecorderStatus::read(self.recording.timeline.roots().first()?).ok()
     }
 
     /// How the answer's name ends, if its packets can be told in the format that was asked for.

@@ -1,7 +1,5 @@
 //! What a pcapng file says of itself: alert, filter, window and coverage, as comments of its section.
 
-use std::path::Path;
-
 use pcapx_core::manifest::Manifest;
 use pcapx_timeline::coverage::{Coverage, Gap};
 use pcapx_timeline::extract::Notes;
@@ -34,9 +32,8 @@ pub(super) fn of(manifest: &Manifest, coverage: &Coverage, interface: Option<&st
     Notes { comments, interface: interface.map(str::to_owned), ..Notes::default() }
 }
 
-/// What the recorder of `timeline` says that it records.
-pub(super) fn interface(timeline: &Path) -> Option<String> {
-    let status = RecorderStatus::read(timeline).ok()?;
+/// What the recorder says that it records.
+pub(super) fn interface(status: &RecorderStatus) -> Option<String> {
     (!status.sources.is_empty()).then(|| status.sources.join(","))
 }
 

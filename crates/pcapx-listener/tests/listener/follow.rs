@@ -10,7 +10,7 @@ use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Packet, Pcap, link};
 use pcapx_testkit::packet::{Ethernet, Ipv4, Tcp};
 use pcapx_testkit::process::{PATIENCE, Service, Signal, Site, poll};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{assert_result, evidence, listener, post};
 
@@ -61,10 +61,15 @@ impl Recording {
 
     /// The recorder tells that all packets before an instant can be found.
     fn reach(&self, millis: i64) {
+        self.tell(millis, &json!([]));
+    }
+
+    /// It tells that, and what is lost in segments that do not tell it themselves.
+    fn tell(&self, millis: i64, unsealed: &Value) {
         let now = Timestamp::now().as_nanos();
         let status = json!({
             "program": "test", "process": 1, "started_at_ns": now, "written_at_ns": now, "running": true,
-            "searchable_up_to_ns": self.instant(millis).as_nanos(),
+            "searchable_up_to_ns": self.instant(millis).as_nanos(), "unsealed": unsealed,
         });
         let folder = self.site.timeline_dir();
         fs::write(folder.join(".pcapx-recorder.json.new"), status.to_string()).unwrap();
@@ -142,6 +147,35 @@ fn an_open_window_is_completed_under_the_same_link() {
 
     assert!(recording.capture() == asked_anew(&recording, &service, target));
     assert!(evidence(&recording.site).iter().all(|name| !name.starts_with('.')));
+}
+
+/// Of the file that is being written the recorder tells it, and only while there is one.
+#[test]
+fn what_was_lost_in_the_file_that_is_being_written_is_told() {
+    let mut recording = Recording::new();
+    recording.record(-10_000, 0);
+    let lost = |packets| json!([{"file": "1.pcap", "kernel_drops": packets, "recorder_drops": 1}]);
+    recording.tell(0, &lost(2));
+    let service = listener(&recording.site);
+    assert_result(
+        &post(service.address(), "/extract?before=5&after=2", &recording.alert()),
+        &recording.link(),
+    );
+    assert_eq!(recording.manifest().capture_drops, Some(3));
+    recording.tell(3_000, &lost(40));
+    let ended = poll(PATIENCE, || Some(recording.manifest()).filter(|manifest| !manifest.open)).unwrap();
+    assert_eq!((ended.state, ended.capture_drops), (State::Complete, Some(41)));
+    drop(service);
+
+    let mut recording = Recording::new();
+    recording.record(-10_000, 3_000);
+    recording.tell(3_000, &lost(2));
+    let status = recording.site.timeline_dir().join(".pcapx-recorder.json");
+    let told = fs::read_to_string(&status).unwrap();
+    fs::write(&status, told.replace(r#""running":true"#, r#""running":false"#)).unwrap();
+    let service = listener(&recording.site);
+    post(service.address(), "/extract?before=5&after=0", &recording.alert());
+    assert_eq!(recording.manifest().capture_drops, None, "its last word is not of this recording");
 }
 
 #[test]

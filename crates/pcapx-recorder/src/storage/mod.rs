@@ -55,6 +55,8 @@ pub(crate) enum Message {
         /// The time of its first packet.
         first: Timestamp,
         form: RecordForm,
+        /// Packets that the kernel had dropped before, since the start.
+        kernel_drops: u64,
     },
     /// Bytes of it.
     Write {

@@ -94,7 +94,9 @@ impl Desk {
 
     fn seal(&mut self, segment: Finished) -> Result<(), StorageError> {
         let (paths, packets) = (segment.paths.clone(), segment.statistics.packets);
-        let (links, index) = if let Some(made) = segment.seal(&self.layout)? {
+        let sealed = segment.seal(&self.layout)?;
+        self.counters.losses.settle(&paths.sealed);
+        let (links, index) = if let Some(made) = sealed {
             Counters::add(&self.counters.segments_sealed, 1);
             made
         } else {
@@ -158,8 +160,8 @@ impl Finished {
             segment,
             end: len,
             is_whole: true,
-            kernel_drops: Some(statistics.kernel_drops),
-            recorder_drops: Some(statistics.recorder_drops),
+            kernel_drops: Some(statistics.lost.kernel),
+            recorder_drops: Some(statistics.lost.recorder),
             recorded,
         };
         let index = match index {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bursts::Burst;
+use crate::losses::Lost;
 
 /// What was counted of a segment while it was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,10 +13,8 @@ pub(crate) struct SegmentStatistics {
     pub(crate) packets: u64,
     /// Their bytes on the wire.
     pub(crate) wire_bytes: u64,
-    /// Packets that the kernel dropped meanwhile.
-    pub(crate) kernel_drops: u64,
-    /// Packets that could not be stored meanwhile.
-    pub(crate) recorder_drops: u64,
+    /// Packets that were lost meanwhile.
+    pub(crate) lost: Lost,
     /// The slowest write.
     pub(crate) slowest_write: Duration,
     /// The busiest moment.
@@ -38,8 +37,8 @@ impl fmt::Display for SegmentStatistics {
              burst_bits_per_second={}",
             self.packets,
             self.wire_bytes,
-            self.kernel_drops,
-            self.recorder_drops,
+            self.lost.kernel,
+            self.lost.recorder,
             self.slowest_write.as_secs_f64() * 1e3,
             self.burst.packets_per_second(),
             self.burst.bits_per_second(),

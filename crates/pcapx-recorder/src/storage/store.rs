@@ -21,6 +21,7 @@ use super::{MakeRoom, Message, SegmentPaths, StorageError, StoragePlan};
 use crate::bursts::Bursts;
 use crate::chunk::{Chunk, Returns};
 use crate::counters::{Counters, OUT_OF_ORDER};
+use crate::losses::Lost;
 use crate::record::RecordForm;
 
 /// How often the thread looks at the disk: whether others fill it, whether the segment is still there.
@@ -39,8 +40,8 @@ pub(super) struct Store<R> {
     bursts: Bursts,
     /// Segments whose links are still to be made.
     unlinked: Vec<SegmentPaths>,
-    /// Packets that were dropped while no segment was open; the next one tells of them.
-    dropped_between: u64,
+    /// What was lost while no segment was open, or with one that has no index of ours; the next one tells of it.
+    lost_between: Lost,
     /// Whether it was told that there is no room, and not yet that there is again.
     is_short: bool,
     looked: Instant,
@@ -73,7 +74,7 @@ impl<R: MakeRoom> Store<R> {
             state: State::Idle,
             bursts: Bursts::default(),
             unlinked: Vec::new(),
-            dropped_between: 0,
+            lost_between: Lost::default(),
             is_short: false,
             looked: Instant::now(),
         }
@@ -92,7 +93,7 @@ impl<R: MakeRoom> Store<R> {
     fn follow(&mut self, messages: &Receiver<Message>) -> Result<(), StorageError> {
         loop {
             match messages.recv_timeout(LOOK_EVERY) {
-                Ok(Message::Begin { first, form }) => self.begin(first, form)?,
+                Ok(Message::Begin { first, form, kernel_drops }) => self.begin(first, form, kernel_drops)?,
                 Ok(Message::Write { chunk, is_due, quiet_until }) => {
                     self.write(chunk, is_due, quiet_until)?;
                 }
@@ -108,7 +109,8 @@ impl<R: MakeRoom> Store<R> {
         }
     }
 
-    fn begin(&mut self, first: Timestamp, form: RecordForm) -> Result<(), StorageError> {
+    /// Begins a segment. The kernel had dropped so many packets before, since the start.
+    fn begin(&mut self, first: Timestamp, form: RecordForm, kernel_drops: u64) -> Result<(), StorageError> {
         self.hear_of_sealed();
         self.plan.layout.check()?;
         self.room.make_room()?;
@@ -130,7 +132,8 @@ impl<R: MakeRoom> Store<R> {
         self.room.begun(&paths, first);
         Counters::add(&self.counters.segments_begun, 1);
         let mut segment = OpenSegment::new(file, index, paths, form);
-        segment.statistics.recorder_drops = std::mem::take(&mut self.dropped_between);
+        segment.statistics.lost = std::mem::take(&mut self.lost_between);
+        self.counters.losses.begin(&segment.paths.sealed, segment.statistics.lost, kernel_drops);
         self.bursts.take();
         self.state = State::Open(Box::new(segment));
         Ok(())
@@ -189,6 +192,7 @@ impl<R: MakeRoom> Store<R> {
         self.tell_short(error);
         let State::Open(segment) = std::mem::replace(&mut self.state, State::Idle) else { return Ok(()) };
         let mut records = segment.records();
+        self.lost_between += segment.statistics.lost;
         let (finished, unwritten) = segment.cut();
         let (dropped, _) = records.pass_over(&chunk);
         self.returns.give(chunk);
@@ -197,7 +201,7 @@ impl<R: MakeRoom> Store<R> {
         match finished {
             Ok(finished) => self.sealer.seal(finished),
             Err(paths) => {
-                self.room.lost(&paths);
+                self.forget(&paths);
                 self.plan
                     .layout
                     .discard(&paths)
@@ -209,10 +213,14 @@ impl<R: MakeRoom> Store<R> {
     fn end(&mut self, kernel_drops: u64, recorded: Option<Window>) -> Result<(), StorageError> {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Open(mut segment) => {
-                segment.statistics.kernel_drops = kernel_drops;
+                segment.statistics.lost.kernel += kernel_drops;
+                self.counters.losses.end(&segment.paths.sealed, segment.statistics.lost);
                 self.sealer.seal(segment.finish(recorded))
             }
-            State::Idle | State::Dropping(_) => Ok(()),
+            State::Idle | State::Dropping(_) => {
+                self.lost_between.kernel += kernel_drops;
+                Ok(())
+            }
         }
     }
 
@@ -239,11 +247,17 @@ impl<R: MakeRoom> Store<R> {
             "{:?} was removed while it was written; its {packets} packets are lost",
             segment.paths.open
         );
-        self.room.lost(&segment.paths);
-        self.dropped_between += segment.statistics.recorder_drops;
+        self.forget(&segment.paths);
+        self.lost_between += segment.statistics.lost;
         self.count_dropped(packets);
         self.state = State::Dropping(records);
         self.returns.refuse_segment();
+    }
+
+    /// A segment that was begun is gone.
+    fn forget(&mut self, paths: &SegmentPaths) {
+        self.room.lost(paths);
+        self.counters.losses.settle(&paths.sealed);
     }
 
     fn hear_of_sealed(&mut self) {
@@ -271,7 +285,7 @@ impl<R: MakeRoom> Store<R> {
     }
 
     fn count_dropped(&mut self, packets: u64) {
-        self.dropped_between += packets;
+        self.lost_between.recorder += packets;
         Counters::add(&self.counters.recorder_drops, packets);
     }
 

@@ -101,6 +101,11 @@ fn packets_are_counted_while_there_is_no_room_and_recorded_when_there_is() {
         let from = traffic.sent();
         let before = recorder.wait_for_status(|status| status.packets_received > from);
         assert!(before.recorder_drops > 0);
+        // The segment with which it goes on tells of them, unless it is sealed by then.
+        assert!(
+            before.unsealed.iter().all(|open| [0, before.recorder_drops].contains(&open.recorder_drops)),
+            "{before:?}"
+        );
         recorder.wait_for_status(|status| status.packets_recorded > from + 5000);
         let sent = traffic.stop();
         let status = recorder.wait_for_status(|status| status.packets_received == sent);

@@ -12,6 +12,7 @@ mod gone;
 mod kept;
 mod limit;
 mod live;
+mod losses;
 mod metrics;
 mod recorder;
 mod traffic;

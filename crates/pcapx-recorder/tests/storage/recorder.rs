@@ -82,6 +82,10 @@ impl Recorder {
         told.unwrap_or_else(|| panic!("{:?}\n{}", RecorderStatus::read(&self.timeline), self.log()))
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     pub(crate) fn kill(mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait(PATIENCE);

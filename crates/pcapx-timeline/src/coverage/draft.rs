@@ -13,6 +13,7 @@ use crate::catalog::probe::{self, SLACK, Span};
 use crate::catalog::{Learned, QUIET, Segment};
 use crate::index::IndexReader;
 use crate::query::Query;
+use crate::recorder::Unsealed;
 use crate::warning::Warning;
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
@@ -220,13 +221,13 @@ impl<'q> Gathered<'q> {
         let quiet_since = Timestamp::now().saturating_sub(QUIET);
         let is_inside = |found: &&Found<'_>| window.overlaps(found.recorded.from, found.recorded.to);
         let mut segments: Vec<_> =
-            found.iter().filter(is_inside).map(|found| found.tell(newest, quiet_since)).collect();
+            found.iter().filter(is_inside).map(|found| found.tell(query, newest, quiet_since)).collect();
         segments.sort_by(|a, b| (a.first, &a.path).cmp(&(b.first, &b.path)));
         let mut drops = Drops::default();
         for segment in &segments {
             drops.add(segment.drops);
         }
-        // Of a file that is being written nobody knows yet: none of the others is not none at all.
+        // Of a file without an index mostly nobody knows: none of the others is not none at all.
         if drops.total() == Some(0) && segments.iter().any(|segment| segment.drops.total().is_none()) {
             drops = Drops::default();
         }
@@ -245,8 +246,9 @@ impl<'q> Gathered<'q> {
 }
 
 impl Found<'_> {
-    fn tell(&self, newest: Option<Timestamp>, quiet_since: Timestamp) -> SegmentCoverage {
+    fn tell(&self, query: &Query<'_>, newest: Option<Timestamp>, quiet_since: Timestamp) -> SegmentCoverage {
         let Inside { segment, learned, is_indexed } = &self.inside;
+        let told = || query.unsealed.iter().find(|unsealed| unsealed.is_at(&segment.file));
         SegmentCoverage {
             path: segment.path.clone(),
             bytes: segment.len,
@@ -254,7 +256,10 @@ impl Found<'_> {
             last: self.last,
             packets: learned.packets,
             recorded: learned.recorded,
-            drops: learned.drops,
+            drops: match learned.drops.total() {
+                Some(_) => learned.drops,
+                None => told().map(Unsealed::drops).unwrap_or_default(),
+            },
             is_growing: segment.is_open || (self.last == newest && segment.modified > quiet_since),
             is_indexed: *is_indexed,
         }

@@ -14,6 +14,8 @@
 mod figures;
 mod nanos;
 mod status;
+mod unsealed;
 
 pub use figures::{Figure, FigureValue};
 pub use status::{RecorderState, RecorderStatus, STATUS_NAME, StatusError};
+pub use unsealed::Unsealed;

@@ -10,7 +10,7 @@ use pcapx_core::time::Timestamp;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::nanos;
+use super::{Unsealed, nanos};
 
 /// The name of the status file, in the timeline folder of a recorder.
 pub const STATUS_NAME: &str = ".pcapx-recorder.json";
@@ -83,6 +83,10 @@ pub struct RecorderStatus {
     /// Segments removed to make room.
     #[serde(default)]
     pub segments_removed: u64,
+    /// Segments whose indexes do not tell yet what was lost meanwhile; as of when
+    /// [`searchable_up_to`](Self::searchable_up_to) was, or later.
+    #[serde(default)]
+    pub unsealed: Vec<Unsealed>,
 
     /// Packets received in the last second.
     #[serde(default)]
@@ -244,6 +248,7 @@ mod tests {
             searchable_up_to: Some(Timestamp::from_nanos(1_700_000_000_123_456_789)),
             packets_received: u64::MAX,
             bits_per_second: 1e9 / 3.0,
+            unsealed: vec![Unsealed { file: "1.000002.pcap".into(), kernel_drops: 3, recorder_drops: 4 }],
             ..status()
         };
         for _ in 0..2 {
