@@ -3,7 +3,7 @@
 use std::fs;
 
 use pcapx_core::config::Secret;
-use pcapx_http::audit::verify;
+use pcapx_http::audit::{Kept, verify};
 use pcapx_testkit::process::{Authority, Connection, PATIENCE, Service, Signal, Site, basic, poll, request};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fn site() -> Site {
 /// The lines of the log without what differs from run to run, and whether they are a chain.
 fn log(site: &Site) -> Vec<Value> {
     let path = site.path().join("audit/pcapx-fileserver.audit.jsonl");
-    verify(&[&path], None).unwrap();
+    verify(&[&path], &Kept::default()).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let strip = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::audit::Act;
+use crate::audit::{self, Act};
 use crate::bind::{BindError, raise_open_file_limit, sockets};
 use crate::connection::{Handler, Shared, serve};
 use crate::life::Manager;
@@ -111,8 +111,8 @@ impl Server {
         stop: &Stop,
         drain: Duration,
     ) -> Drained {
-        let (manager, audit) = (Manager::of_process(), front.audit());
-        audit.write(Act::new("start").with("listening", self.address.to_string()));
+        let (manager, log) = (Manager::of_process(), front.audit());
+        log.write(Act::new(audit::START).with("listening", self.address.to_string()));
         let mut beside = JoinSet::new();
         beside.spawn(tls::follow(Arc::clone(&front), stop.clone()));
         beside.spawn(manager.clone().keep_alive());
@@ -128,7 +128,7 @@ impl Server {
             never = loop_.accept(&self.listeners) => match never {},
         }
         manager.stopping();
-        audit.write(Act::new("stop"));
+        log.write(Act::new(audit::STOP));
         let deadline = Instant::now() + drain;
         drop(self.listeners);
         let aborted = loop_.drain(stop, deadline).await;

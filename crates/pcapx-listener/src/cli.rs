@@ -64,7 +64,7 @@ pub enum Command {
 /// What can be done with audit logs.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Prove that no line of an audit log was removed or changed; exit code 3 when one was
+    /// Prove that no line of an audit log was removed or changed; exit code 3 when one was, or is missing
     Verify {
         /// All files of one log, rotated ones too, in any order
         #[arg(required = true, value_name = "FILE")]
@@ -72,6 +72,9 @@ pub enum AuditCommand {
         /// The last line as the service's log had it behind head=: shows lines that were cut off at the end
         #[arg(long, value_name = "NUMBER:HASH")]
         head: Option<Head>,
+        /// The last line of older files that were archived, from the same place: the files begin after it
+        #[arg(long, value_name = "NUMBER:HASH")]
+        after: Option<Head>,
     },
 }
 

@@ -50,8 +50,9 @@ fn main() -> ExitCode {
     match &options.command {
         None => {}
         Some(cli::Command::HashPassword) => return ended(password::hash(), EXIT_CONFIG),
-        Some(cli::Command::Audit { command: cli::AuditCommand::Verify { files, head } }) => {
-            return ended(audit::verify_files(files, head.as_ref()), EXIT_SERVICE);
+        Some(cli::Command::Audit { command: cli::AuditCommand::Verify { files, head, after } }) => {
+            let kept = pcapx_http::audit::Kept { after: after.clone(), head: head.clone() };
+            return ended(audit::verify_files(files, &kept), EXIT_SERVICE);
         }
     }
     let loaded = match Config::load(options.config.as_deref()) {

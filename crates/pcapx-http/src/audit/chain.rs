@@ -12,7 +12,7 @@ const DIGITS: usize = 64;
 /// The hash in front of the first line of all.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The last line of a chain: its number and its hash.
+/// A line of a chain: its number and its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) seq: u64,
@@ -46,6 +46,8 @@ impl Link {
 pub(super) struct Read {
     pub(super) link: Link,
     pub(super) prev: String,
+    /// What was done.
+    pub(super) act: String,
 }
 
 /// Reads a line without its end; the error tells what is wrong with it.
@@ -59,7 +61,8 @@ pub(super) fn read(line: &str) -> Result<Read, &'static str> {
         serde_json::from_str(&format!("{content}}}")).map_err(|_| "is not JSON")?;
     let seq = fields.get("seq").and_then(Value::as_u64).ok_or("has no number")?;
     let prev = fields.get("prev").and_then(Value::as_str).ok_or("does not tell the line before")?;
-    Ok(Read { link: Link { seq, hash: told.to_owned() }, prev: prev.to_owned() })
+    let act = fields.get("act").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Read { link: Link { seq, hash: told.to_owned() }, prev: prev.to_owned(), act })
 }
 
 fn hash(content: &str) -> String {
@@ -81,8 +84,10 @@ mod tests {
         let (first, link) = Link::start().next(fields.clone());
         let (second, last) = link.next(fields);
         assert_eq!(first.matches('\n').count(), 1);
-        assert_eq!(read(first.trim_end()).unwrap(), Read { link: link.clone(), prev: NOTHING.to_owned() });
-        assert_eq!(read(second.trim_end()).unwrap(), Read { link: last.clone(), prev: link.hash });
+        let act = "x\n\",\"hash\":\"y".to_owned();
+        let expected = Read { link: link.clone(), prev: NOTHING.to_owned(), act: act.clone() };
+        assert_eq!(read(first.trim_end()).unwrap(), expected);
+        assert_eq!(read(second.trim_end()).unwrap(), Read { link: last.clone(), prev: link.hash, act });
         assert_eq!(last.seq, 2);
     }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use pcapx_core::config::Service;
 use serde_json::{Map, Value};
 
-use super::Act;
 use super::chain::{self, Link};
+use super::{Act, ROTATE};
 
 /// The service and its group read; only the service writes.
 const FILE_MODE: u32 = 0o640;
@@ -43,8 +43,13 @@ impl Journal {
     /// Writes one line, whole or not at all.
     pub(super) fn write(&mut self, act: &Act) -> io::Result<()> {
         if self.length >= self.most_bytes {
+            self.append(&Act::new(ROTATE))?;
             self.rotate()?;
         }
+        self.append(act)
+    }
+
+    fn append(&mut self, act: &Act) -> io::Result<()> {
         let mut fields = Map::from_iter([
             ("time".to_owned(), Value::from(act.at.to_string())),
             ("service".to_owned(), Value::from(self.service.name())),

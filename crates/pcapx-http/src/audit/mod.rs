@@ -7,10 +7,18 @@
 //! ```
 //!
 //! `hash` is the SHA-256 of the line's own bytes in front of `,"hash":`; `prev` is the hash of the line before, over
-//! restarts and rotated files as well. So every line vouches for all before it: [`verify`](fn@verify) finds what was changed, removed
-//! or put in between. What a chain cannot show by itself is that lines at its very *end* were cut off while the service
-//! was stopped, or that somebody made a whole new chain; for that the log tells the head – number and hash – at each start,
-//! stop and rotation, and `verify` compares with a head that was kept elsewhere.
+//! restarts and rotated files as well. So every line vouches for all before it, and [`verify`](fn@verify) finds what was
+//! changed, removed or put in between:
+//!
+//! - The first line of all has number 1 and follows nothing. The service never removes a file, so a log that begins later
+//!   has lost its beginning by somebody's hand – unless that was archived and its last line is known.
+//! - A full file ends with the act [`ROTATE`], so that the file after it cannot go without notice.
+//! - A run ends with the act [`STOP`]. Where the next [`START`] follows something else, the service was killed, or lines
+//!   were cut off there.
+//!
+//! What a chain cannot show by itself is that whole runs at its very *end* were cut off, or that somebody made a whole new
+//! chain; for that the log tells the head – number and hash – at each start, stop and rotation, and `verify` compares
+//! with a head that was kept elsewhere.
 //!
 //! Writing never holds a request up. When the disk does not keep up, or is full, lines are counted instead of kept, and the
 //! next line that can be written is one that tells how many are missing.
@@ -32,7 +40,14 @@ use pcapx_core::time::Timestamp;
 use serde_json::{Map, Value};
 
 use self::journal::Journal;
-pub use self::verify::{Head, Verified, VerifyError, verify};
+pub use self::verify::{Head, Kept, Verified, VerifyError, verify};
+
+/// The act of a service that begins to serve.
+pub(crate) const START: &str = "start";
+/// The act of a service that was asked to stop.
+pub(crate) const STOP: &str = "stop";
+/// The last act in a file that is full: the log goes on in the next one.
+const ROTATE: &str = "rotate";
 
 /// Lines that may wait for the disk: some seconds of what a service can do at most.
 const QUEUE_LINES: usize = 16 << 10;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::chain::{self, Link};
+use super::{ROTATE, START, STOP};
 
-/// A head that was kept elsewhere: `NUMBER:HASH`, as the log tells it.
+/// A line that was kept elsewhere: `NUMBER:HASH`, as the log tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     seq: u64,
@@ -26,15 +27,30 @@ impl FromStr for Head {
     }
 }
 
+/// What was kept elsewhere of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The last line of the files that were archived: what is verified may begin after it.
+    pub after: Option<Head>,
+    /// A line that the log must have: what is verified may not end before it.
+    pub head: Option<Head>,
+}
+
 /// What was proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// Number of the first line. Above 1 the lines before it are not here.
+    /// Number of the first line.
     pub first: u64,
     /// Number of the last line.
     pub last: u64,
     /// Hash of the last line.
     pub hash: String,
+    /// Numbers of the lines with which the service began anew without having ended: it was killed, or lines were cut off
+    /// in front of these.
+    pub unended: Vec<u64>,
+    /// Whether the log ends with the end of the service or with a line that was kept. If not, the service runs, was
+    /// killed, or lines were cut off.
+    pub is_ended: bool,
 }
 
 /// Where a log is broken.
@@ -59,6 +75,29 @@ pub enum VerifyError {
         /// What is wrong.
         why: String,
     },
+    /// The first lines are not there.
+    #[error(
+        "{}: begins with line {first}: lines 1 to {} are missing. The service removes none. If their files were \
+         archived, name them as well, or give the number and the hash of their last line with --after",
+        .path.display(), first - 1
+    )]
+    Beginning {
+        /// The file.
+        path: PathBuf,
+        /// The number of its first line.
+        first: u64,
+    },
+    /// The last file is not there.
+    #[error(
+        "{}: ends with line {last}, which tells that the log goes on in another file: that one is missing or empty. If only \
+         archived files shall be verified, give the number and the hash of this line with --head", .path.display()
+    )]
+    End {
+        /// The file.
+        path: PathBuf,
+        /// The number of its last line.
+        last: u64,
+    },
     /// There is not one line.
     #[error("there are no lines")]
     Empty,
@@ -70,8 +109,14 @@ pub enum VerifyError {
     },
 }
 
+impl Head {
+    fn is(&self, link: &Link) -> bool {
+        self.seq == link.seq && self.hash == link.hash
+    }
+}
+
 /// Reads all files, which may be named in any order, as one log. Holds one line in memory.
-pub fn verify(files: &[impl AsRef<Path>], head: Option<&Head>) -> Result<Verified, VerifyError> {
+pub fn verify(files: &[impl AsRef<Path>], kept: &Kept) -> Result<Verified, VerifyError> {
     let mut ordered = Vec::new();
     for path in files {
         let path = path.as_ref();
@@ -80,40 +125,93 @@ pub fn verify(files: &[impl AsRef<Path>], head: Option<&Head>) -> Result<Verifie
         }
     }
     ordered.sort();
-    let (mut former, mut first, mut head_is_met): (Option<Link>, u64, bool) = (None, 0, false);
-    for (_, path) in ordered {
+    let mut walk = Walk::default();
+    for (_, path) in &ordered {
         for (number, line) in lines(path)?.enumerate() {
-            let broken = |why: String| VerifyError::Line { path: path.to_owned(), line: number + 1, why };
-            let line = line.map_err(|source| VerifyError::Unreadable { path: path.to_owned(), source })?;
+            let line = line.map_err(|source| VerifyError::Unreadable { path: path.to_path_buf(), source })?;
+            let broken = |why: String| VerifyError::Line { path: path.to_path_buf(), line: number + 1, why };
             let read = chain::read(&line).map_err(|why| broken(why.to_owned()))?;
-            match &former {
-                None => first = read.link.seq,
-                Some(before) if read.link.seq != before.seq + 1 => {
-                    return Err(broken(format!(
-                        "has number {}, not {}: lines are missing or in doubt",
-                        read.link.seq,
-                        before.seq + 1
-                    )));
-                }
-                Some(before) if read.prev != before.hash => {
-                    return Err(broken("does not follow the line before".to_owned()));
-                }
-                Some(_) => {}
+            if walk.former.is_none() && !walk.may_begin(&read, kept) {
+                let first = read.link.seq;
+                return Err(if first == 1 {
+                    broken("is number 1 and does not begin a log".to_owned())
+                } else {
+                    VerifyError::Beginning { path: path.to_path_buf(), first }
+                });
             }
-            if former.is_none() && read.link.seq == 1 && read.prev != Link::start().hash {
-                return Err(broken("is number 1 and does not begin a log".to_owned()));
-            }
-            head_is_met |= head.is_some_and(|head| head.seq == read.link.seq && head.hash == read.link.hash);
-            former = Some(read.link);
+            walk.step(read, kept).map_err(broken)?;
         }
     }
-    let last = former.ok_or(VerifyError::Empty)?;
-    if let Some(head) = head
-        && !head_is_met
-    {
-        return Err(VerifyError::Head { seq: head.seq });
+    walk.end(ordered.last().map(|(_, path)| *path), kept)
+}
+
+/// How far a log was read.
+#[derive(Default)]
+struct Walk {
+    former: Option<chain::Read>,
+    first: u64,
+    unended: Vec<u64>,
+    after_is_met: bool,
+    head_is_met: bool,
+}
+
+impl Walk {
+    /// Whether `read` may be the first line of what is verified.
+    fn may_begin(&mut self, read: &chain::Read, kept: &Kept) -> bool {
+        self.first = read.link.seq;
+        let follows = |seq: u64, hash: &str| read.link.seq == seq + 1 && read.prev == hash;
+        self.after_is_met = kept.after.as_ref().is_some_and(|after| follows(after.seq, &after.hash));
+        self.after_is_met || follows(0, &Link::start().hash)
     }
-    Ok(Verified { first, last: last.seq, hash: last.hash })
+
+    /// Takes the next line; the error tells what is wrong with it.
+    fn step(&mut self, read: chain::Read, kept: &Kept) -> Result<(), String> {
+        let seq = read.link.seq;
+        if let Some(former) = &self.former {
+            let expected = former.link.seq + 1;
+            if seq > expected {
+                return Err(format!(
+                    "has number {seq}: lines {expected} to {} are missing before it",
+                    seq - 1
+                ));
+            }
+            if seq < expected {
+                return Err(format!("has number {seq}, not {expected}: it is not where it was written"));
+            }
+            if read.prev != former.link.hash {
+                return Err("does not follow the line before".to_owned());
+            }
+            if read.act == START && former.act != STOP {
+                self.unended.push(seq);
+            }
+        }
+        self.after_is_met |= kept.after.as_ref().is_some_and(|after| after.is(&read.link));
+        self.head_is_met |= kept.head.as_ref().is_some_and(|head| head.is(&read.link));
+        self.former = Some(read);
+        Ok(())
+    }
+
+    fn end(self, path: Option<&Path>, kept: &Kept) -> Result<Verified, VerifyError> {
+        let (Some(last), Some(path)) = (self.former, path) else { return Err(VerifyError::Empty) };
+        for (head, is_met) in [(&kept.after, self.after_is_met), (&kept.head, self.head_is_met)] {
+            if let Some(head) = head
+                && !is_met
+            {
+                return Err(VerifyError::Head { seq: head.seq });
+            }
+        }
+        let is_kept = kept.head.as_ref().is_some_and(|head| head.is(&last.link));
+        if last.act == ROTATE && !is_kept {
+            return Err(VerifyError::End { path: path.to_owned(), last: last.link.seq });
+        }
+        Ok(Verified {
+            first: self.first,
+            last: last.link.seq,
+            hash: last.link.hash,
+            unended: self.unended,
+            is_ended: last.act == STOP || is_kept,
+        })
+    }
 }
 
 fn lines(path: &Path) -> Result<io::Lines<BufReader<File>>, VerifyError> {
@@ -159,7 +257,18 @@ mod tests {
     }
 
     fn told(files: &[PathBuf]) -> String {
-        verify(files, None).unwrap_err().to_string()
+        verify(files, &Kept::default()).unwrap_err().to_string()
+    }
+
+    fn whole(files: &[impl AsRef<Path>]) -> Verified {
+        verify(files, &Kept::default()).unwrap()
+    }
+
+    /// The last line of a file, as the log told it when it began the next one.
+    fn head(file: &Path) -> Head {
+        let text = fs::read_to_string(file).unwrap();
+        let link = chain::read(text.lines().last().unwrap()).unwrap().link;
+        format!("{}:{}", link.seq, link.hash).parse().unwrap()
     }
 
     #[test]
@@ -167,16 +276,76 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         log(dir.path(), 5, 700);
         let files = log(dir.path(), 5, 700);
-        assert!(files.len() > 2, "{files:?}");
-        let verified = verify(&files, None).unwrap();
-        assert_eq!((verified.first, verified.last), (1, 10));
+        assert!(files.len() > 3, "{files:?}");
+        let verified = whole(&files);
+        // Each file but the newest ends with a line of its own.
+        assert_eq!((verified.first, verified.last), (1, 10 + files.len() as u64 - 1));
         let backwards: Vec<_> = files.iter().rev().collect();
-        assert_eq!(verify(&backwards, None).unwrap(), verified);
-        // Without the oldest file the rest is whole, and does not begin at 1.
-        assert!(verify(&files[1..], None).unwrap().first > 1);
-        // Without one in between it is not.
-        let gap: Vec<PathBuf> = [&files[..1], &files[2..]].concat();
-        assert!(told(&gap).contains("lines are missing"), "{}", told(&gap));
+        assert_eq!(whole(&backwards), verified);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_missed_wherever_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = log(dir.path(), 20, 700);
+        assert!(files.len() > 4, "{files:?}");
+        let lasts: Vec<Head> = files.iter().map(|file| head(file)).collect();
+        let missing = |from: u64, to: u64| format!("lines {from} to {to} are missing");
+        // The oldest, the two oldest, one in between, two, and the newest.
+        assert!(told(&files[1..]).contains(&missing(1, lasts[0].seq)), "{}", told(&files[1..]));
+        assert!(told(&files[2..]).contains(&missing(1, lasts[1].seq)), "{}", told(&files[2..]));
+        let gap = |from: usize, to: usize| told(&[&files[..from], &files[to..]].concat());
+        assert!(gap(1, 2).contains(&missing(lasts[0].seq + 1, lasts[1].seq)), "{}", gap(1, 2));
+        assert!(gap(1, 3).contains(&missing(lasts[0].seq + 1, lasts[2].seq)), "{}", gap(1, 3));
+        let tail = told(&files[..files.len() - 1]);
+        assert!(tail.contains("goes on in another file: that one is missing or empty"), "{tail}");
+        // Archived files are vouched for by a line that was kept of them, and by the right one alone.
+        let kept = |after: &Head| Kept { after: Some(after.clone()), head: None };
+        assert_eq!(verify(&files[1..], &kept(&lasts[0])).unwrap().first, lasts[0].seq + 1);
+        assert!(verify(&files, &kept(&lasts[0])).is_ok(), "they may be there as well");
+        for (from, wrong) in [(1, &lasts[1]), (2, &lasts[0])] {
+            let error = verify(&files[from..], &kept(wrong)).unwrap_err();
+            assert!(matches!(error, VerifyError::Beginning { .. }), "{error}");
+        }
+        // And they can be verified without those that came later.
+        let archive = Kept { after: None, head: Some(lasts[1].clone()) };
+        let verified = verify(&files[..2], &archive).unwrap();
+        assert_eq!((verified.last, verified.is_ended), (lasts[1].seq, true));
+    }
+
+    #[test]
+    fn lines_that_are_not_there_are_missed_at_the_beginning_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = log(dir.path(), 6, 1 << 20);
+        let text = fs::read_to_string(&files[0]).unwrap();
+        let rest: Vec<&str> = text.lines().skip(2).collect();
+        fs::write(&files[0], rest.join("\n") + "\n").unwrap();
+        assert!(told(&files).contains("begins with line 3: lines 1 to 2 are missing"), "{}", told(&files));
+    }
+
+    #[test]
+    fn a_run_that_did_not_end_shows() {
+        let dir = tempfile::tempdir().unwrap();
+        for (run, is_ended) in [(0, true), (1, false), (2, true)] {
+            let audit = Audit::open(Service::Listener, dir.path(), 1 << 20).unwrap();
+            audit.write(Act::new(START));
+            audit.write(Act::new("test").with("run", run));
+            if is_ended {
+                audit.write(Act::new(STOP));
+            }
+            audit.close();
+        }
+        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        // 1 start, 2 test, 3 stop, 4 start, 5 test, 6 start, 7 test, 8 stop.
+        let verified = whole(&files);
+        assert_eq!((verified.unended.as_slice(), verified.is_ended), (&[6][..], true));
+        // Whatever is cut off at the end takes the stop with it, unless it is whole runs.
+        let text = fs::read_to_string(&files[0]).unwrap();
+        for (lines, is_ended) in [(8, true), (7, false), (6, false), (5, false), (4, false), (3, true)] {
+            let cut: String = text.lines().take(lines).flat_map(|line| [line, "\n"]).collect();
+            fs::write(&files[0], cut).unwrap();
+            assert_eq!(whole(&files).is_ended, is_ended, "{lines}");
+        }
     }
 
     #[test]
@@ -186,9 +355,21 @@ mod tests {
         let text = fs::read_to_string(&files[0]).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         for (name, changed, why) in [
-            ("removed", [&lines[..2], &lines[3..]].concat(), "line 3 has number 4, not 3"),
-            ("swapped", vec![lines[0], lines[2], lines[1]], "line 2 has number 3, not 2"),
-            ("doubled", vec![lines[0], lines[0]], "line 2 has number 1, not 2"),
+            (
+                "removed",
+                [&lines[..2], &lines[3..]].concat(),
+                "line 3 has number 4: lines 3 to 3 are missing before it",
+            ),
+            (
+                "swapped",
+                vec![lines[0], lines[2], lines[1]],
+                "line 2 has number 3: lines 2 to 2 are missing before it",
+            ),
+            (
+                "doubled",
+                vec![lines[0], lines[0]],
+                "line 2 has number 1, not 2: it is not where it was written",
+            ),
             ("cut", vec![lines[0], &lines[1][..50]], "line 2 is no line of an audit log"),
             ("foreign", vec![lines[0], "{}"], "line 2 is no line of an audit log"),
         ] {
@@ -205,14 +386,13 @@ mod tests {
     fn a_head_shows_what_is_missing_at_the_end() {
         let dir = tempfile::tempdir().unwrap();
         let files = log(dir.path(), 4, 1 << 20);
-        let verified = verify(&files, None).unwrap();
-        let head: Head = format!("{}:{}", verified.last, verified.hash).parse().unwrap();
-        assert!(verify(&files, Some(&head)).is_ok());
+        let kept = Kept { after: None, head: Some(head(&files[0])) };
+        assert!(verify(&files, &kept).is_ok());
         let text = fs::read_to_string(&files[0]).unwrap();
         let cut: Vec<&str> = text.lines().take(3).collect();
         fs::write(&files[0], cut.join("\n") + "\n").unwrap();
-        assert!(verify(&files, None).is_ok(), "a chain alone cannot tell");
-        assert!(matches!(verify(&files, Some(&head)), Err(VerifyError::Head { seq: 4 })));
+        assert!(!whole(&files).is_ended, "a chain alone cannot tell more");
+        assert!(matches!(verify(&files, &kept), Err(VerifyError::Head { seq: 4 })));
         assert!("4".parse::<Head>().is_err() && "4:xyz".parse::<Head>().is_err());
     }
 
@@ -223,7 +403,7 @@ mod tests {
         let text = fs::read_to_string(&files[0]).unwrap();
         fs::write(&files[0], &text[..text.len() - 20]).unwrap();
         let files = log(dir.path(), 1, 1 << 20);
-        assert_eq!(verify(&files, None).unwrap().last, 3);
+        assert_eq!(whole(&files).last, 3);
     }
 
     #[test]

@@ -34,7 +34,21 @@ fn extractions_are_written_down_over_rotated_files_and_nothing_can_be_taken_out(
     assert!(all.len() > 1, "{all:?}");
     let (code, told) = verify(&all, &["--head", head]);
     assert_eq!(code, Some(0), "{told}");
-    assert_eq!(told.trim_end(), format!("ok: lines 1 to 7 are as they were written, head={head}"));
+    // A start, five extractions, a stop, and the last line of each full file.
+    let lines = 7 + all.len() - 1;
+    assert_eq!(told.trim_end(), format!("ok: lines 1 to {lines} are as they were written, head={head}"));
+
+    // Without its beginning it is no log any more, but for whoever has archived it.
+    let rotated =
+        exit.stderr.lines().find_map(|line| line.split_once(" begins a new file: head=")).unwrap().1;
+    let mut ordered = all.clone();
+    ordered.sort();
+    let (code, told) = verify(&ordered[1..], &["--head", head]);
+    let missing = format!("lines 1 to {} are missing", rotated.split_once(':').unwrap().0);
+    assert!(code == Some(3) && told.contains(&missing), "{code:?} {told}");
+    assert_eq!(verify(&ordered[1..], &["--head", head, "--after", rotated]).0, Some(0));
+    let (code, told) = verify(&ordered[..ordered.len() - 1], &[]);
+    assert!(code == Some(3) && told.contains("goes on in another file"), "{code:?} {told}");
     let texts: String = all.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let extracted = "\"act\":\"extract\",\"user\":\"-\",\"evidence\":\"20250209_112000_alert_3\",\
                      \"filter\":\"tcp and host 10.0.0.10 and host 10.0.0.20 and port 443\",\
