@@ -10,7 +10,7 @@ use pcapx_http::page::{Foreign, Mark, number, time};
 
 use super::asked::ListAsked;
 use super::reading::{Capture, Reader, Told};
-use super::search::{Search, search};
+use super::search::{Reached, Search, search};
 use super::shelf::{Files, Name, Shelf, Slice};
 
 /// Rows of a page.
@@ -167,9 +167,16 @@ impl List {
             },
             Self::Search(search) => html! {
                 (number::counted(search.rows.len() as u64, "match", "matches"))
-                " for “" (Foreign::new(&asked.text)) "” in " (number::count(search.looked_at as u64))
-                " of " (number::count(search.total as u64)) " looked at"
-                @if let Some(last) = &search.go_on { ", back to " (reached(last)) } @else { ", down to the oldest" }
+                " for “" (Foreign::new(&asked.text)) "”"
+                @let looked_at = html! { (number::count(search.looked_at as u64)) " of " (number::count(search.total as u64)) };
+                @match &search.reached {
+                    Reached::Oldest => { " in " (looked_at) " looked at, down to the oldest" }
+                    Reached::Full(last) => { " in " (looked_at) " looked at, back to " (reached(last)) }
+                    Reached::Names(last) => {
+                        ". Names were looked at down to the oldest, what alerts and filters say in " (looked_at)
+                        ", back to " (reached(last))
+                    }
+                }
             },
         }
     }
@@ -197,7 +204,7 @@ impl List {
             Self::Search(search) => html! {
                 nav.pager aria-label="Pages" {
                     @if search.newer > 0 { a href={ "?" (find.trim_end_matches('&')) } { "Search from the newest" } }
-                    @if let Some(last) = &search.go_on {
+                    @if let Reached::Full(last) | Reached::Names(last) = &search.reached {
                         a.button rel="next" href={ "?" (find) "before=" (last.link("")) } { "Go on searching older evidence" }
                     }
                     a href="./" { "Show everything" }

@@ -11,7 +11,7 @@
 //! [`pcapx_http::page`] for how that is kept harmless.
 //!
 //! **Bounds.** A page is made on a reading thread, [`AT_A_TIME`] of them at once, so that downloads keep theirs. A list
-//! reads the manifests of its rows, a search at most [`search::MOST_LOOKED_AT`] of them; what is read at once has a
+//! reads the manifests of its rows, a search as many as its time allows, see [`search`]; what is read at once has a
 //! limit, see [`reading`]. What they cost stands on the access line: `manifests=` were read, `listings=` of the whole folder
 //! were made since the start.
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use pcapx_testkit::process::{Service, Site, poll};
 
 use crate::fixture::Piece;
+use crate::list::link;
 use crate::{assert_has, listed, page, start};
 
 const MANY: i64 = 100_000;
@@ -90,8 +91,22 @@ fn list_and_search(manifests: i64) {
     piece.digest = None;
     piece.write(&site.output_dir());
     assert_has(&ask("/", 50), &["1–50 of 100 001, newest first"]);
-    let searched = ask("/?q=nowhere", 2000);
-    assert_has(&searched, &["0 matches for “<bdi>nowhere</bdi>” in 2 000 of 100 001 looked at, back to"]);
+    // An id is found wherever it is.
+    let oldest = stamp(0);
+    let begun = Instant::now();
+    let found = page(&service, &format!("/?q={oldest}_A"));
+    took.push(("an id among the names".to_owned(), begun.elapsed()));
+    assert_eq!(listed(&found), [format!("{oldest}_a")]);
+    // Words of manifests take as many requests as their time.
+    let (mut target, mut requests, begun) = ("/?q=nowhere".to_owned(), 0, Instant::now());
+    loop {
+        let searched = page(&service, &target);
+        requests += 1;
+        assert_has(&searched, &["0 matches for “<bdi>nowhere</bdi>”", " of 100 001"]);
+        let Some(go_on) = link(&searched, "Go on searching older evidence") else { break };
+        target = go_on;
+    }
+    took.push((format!("a word among the manifests, {requests} requests,"), begun.elapsed()));
     for (target, time) in took {
         eprintln!("100 000 pieces of evidence: {target} took {:.1} ms", time.as_secs_f64() * 1e3);
     }
