@@ -143,6 +143,6 @@ impl Shared {
     }
 
     fn page(&self, status: StatusCode, title: &str, refresh: Option<u32>, body: Markup) -> Reply {
-        Page { title, part: PART, zone: &self.zone, refresh, body }.reply(status)
+        Page { title, part: PART, zone: &self.zone, refresh, script: None, body }.reply(status)
     }
 }

@@ -1,7 +1,7 @@
 //! Pages for people: one frame for all of them, and what they are made of.
 //!
 //! ```text
-//! markup ─► Page ─► Reply: text/html, under a policy by which a browser runs no script and asks nobody for anything
+//! markup ─► Page ─► Reply: text/html, under a policy by which a browser runs no script but the page's own, and asks nobody else
 //!   ▲
 //!   ├─ Foreign   text from outside
 //!   ├─ Mark      what becomes of evidence, in a word
@@ -44,15 +44,22 @@ const STYLE: &str = include_str!("style.css");
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath \
     fill='%232b74b8' d='M1 9h3v6H1zM6.5 4h3v11h-3zM12 1h3v14h-3z'/%3E%3C/svg%3E";
 
-/// Nothing is allowed but the one style, the one sign, and forms that lead back here. The style is named by its hash: a
-/// style that somebody brought into the page would not count.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+/// The policy of pages without a script, which are all but one.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(None));
+
+/// Nothing is allowed but the one style, the one sign, and forms that lead back here; with a script that one, and that it asks
+/// here. Style and script are named by their hashes: what somebody brought into the page would not count.
+fn policy(script: Option<&str>) -> HeaderValue {
+    let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
+    let script = script.map_or_else(String::new, |script| {
+        format!(" script-src 'sha256-{}'; connect-src 'self';", hash(script))
+    });
     header_text(&format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{}';{script} img-src data:; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'",
+        hash(STYLE)
     ))
-});
+}
 
 /// One page.
 #[derive(Debug)]
@@ -65,6 +72,8 @@ pub struct Page<'a> {
     pub zone: &'a LocalZone,
     /// Seconds after which the browser asks again.
     pub refresh: Option<u32>,
+    /// What runs in it: a text of ours, without which it is of the same use.
+    pub script: Option<&'static str>,
     /// What is on it.
     pub body: Markup,
 }
@@ -75,7 +84,8 @@ impl Page<'_> {
         let mut reply = reply::text(status, self.markup().into_string());
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+        let policy = self.script.map_or_else(|| POLICY.clone(), |script| policy(Some(script)));
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         // Under a stricter one, browsers hide from our own forms where they come from, too.
@@ -104,6 +114,7 @@ impl Page<'_> {
                         span.zone { "Times in " (self.zone.to_string()) }
                     }
                     main id="main" tabindex="-1" { (self.body) }
+                    @if let Some(script) = self.script { script { (PreEscaped(script)) } }
                 }
             }
         }
@@ -118,13 +129,13 @@ mod tests {
 
     fn page(title: &str, refresh: Option<u32>) -> Reply {
         let zone = LocalZone::named("UTC").unwrap();
-        Page { title, part: "Evidence", zone: &zone, refresh, body: html! { p { "x" } } }
+        Page { title, part: "Evidence", zone: &zone, refresh, script: None, body: html! { p { "x" } } }
             .reply(StatusCode::OK)
     }
 
     fn markup(title: &str, refresh: Option<u32>) -> String {
         let zone = LocalZone::named("UTC").unwrap();
-        Page { title, part: "Evidence", zone: &zone, refresh, body: html! { p { "x" } } }
+        Page { title, part: "Evidence", zone: &zone, refresh, script: None, body: html! { p { "x" } } }
             .markup()
             .into_string()
     }
@@ -152,6 +163,19 @@ mod tests {
         }
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !STYLE.contains("</"));
         assert!(!ICON.contains('"') && !ICON.contains('<'));
+    }
+
+    #[test]
+    fn a_script_is_allowed_on_its_page_alone_and_by_its_hash() {
+        let zone = LocalZone::named("UTC").unwrap();
+        let (title, part, body) = ("a", "b", html! { p { "x" } });
+        let page = Page { title, part, zone: &zone, refresh: None, script: Some("let a = 1 < 2;"), body };
+        let reply = page.reply(StatusCode::OK);
+        let policy = reply.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        // printf 'let a = 1 < 2;' | openssl dgst -sha256 -binary | base64
+        let hash = "Xd/xFl+DmsVqHczJvGQWMh7nLH7H7r5iGmQKRm0JimU=";
+        assert!(policy.contains(&format!(" script-src 'sha256-{hash}'; connect-src 'self'; ")), "{policy}");
+        assert!(page.markup().into_string().ends_with("<script>let a = 1 < 2;</script></body></html>"));
     }
 
     #[test]

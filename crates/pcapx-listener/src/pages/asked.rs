@@ -3,7 +3,7 @@
 //! | target | page |
 //! |---|---|
 //! | `/` | recorder and jobs; `?still` does not refresh itself |
-//! | `/?view=ask` | the form for a question by hand; with `filter`, `from`, `to`, `format` also what they mean |
+//! | `/?view=ask` | the form for a question by hand; with `filter`, `from`, `to`, `format` also what they mean; `last=SECONDS` is a window up to now |
 //! | `/?job=NAME` | one job; `…still` does not refresh itself |
 
 use std::collections::HashMap;
@@ -40,6 +40,8 @@ pub(super) struct Fields {
     pub(super) from: Option<String>,
     /// Up to when.
     pub(super) to: Option<String>,
+    /// Instead of both: so many seconds up to now.
+    pub(super) last: Option<u64>,
     /// The format of the capture.
     pub(super) format: Option<Format>,
 }
@@ -69,7 +71,8 @@ impl Fields {
     fn of(mut values: HashMap<String, String>) -> Self {
         let mut value = |name: &str| values.remove(name);
         let (filter, from, to) = (value("filter"), value("from"), value("to"));
-        Self { filter, from, to, format: value("format").and_then(|format| format.parse().ok()) }
+        let last = value("last").and_then(|last| last.parse().ok());
+        Self { filter, from, to, last, format: value("format").and_then(|format| format.parse().ok()) }
     }
 }
 
@@ -108,11 +111,12 @@ mod tests {
             filter: Some("host 10.0.0.1 && port 53".to_owned()),
             from: Some("2026-03-01T10:00".to_owned()),
             to: Some(String::new()),
+            last: Some(300),
             format: Some(Format::Pcapng),
         };
-        let body = "filter=host+10.0.0.1+%26%26+port+53&from=2026-03-01T10%3A00&to=&to=x&format=pcapng&do=1";
+        let body = "filter=host+10.0.0.1+%26%26+port+53&from=2026-03-01T10%3A00&to=&to=x&last=300&format=pcapng&do=1";
         assert_eq!(Fields::parse(body), fields);
         assert_eq!(Asked::parse(Some(&format!("view=ask&{body}"))), Asked::Form(fields));
-        assert_eq!(Fields::parse("format=zip&%ff=1&&="), Fields::default());
+        assert_eq!(Fields::parse("format=zip&last=-1&%ff=1&&="), Fields::default());
     }
 }

@@ -1,6 +1,7 @@
 //! A question by hand as a form: filter, two times of the server's zone, a format; what they mean, or what is wrong with them.
 //!
-//! "Check" is a GET, changes nothing and can be kept as a bookmark; "Extract" posts.
+//! "Check" is a GET, changes nothing and can be kept as a bookmark; "Extract" posts. What is told stands below the form, so that
+//! nothing moves under the hands of who types: [`PREVIEW`] asks the same as "Check" then.
 
 use std::time::Duration;
 
@@ -13,9 +14,15 @@ use pcapx_core::window::Window;
 use pcapx_http::page::{Foreign, number, time};
 
 use super::asked::Fields;
+use super::rows::encoded;
 
 /// The window that is offered: the last ten minutes.
 const OFFERED: Duration = Duration::from_secs(600);
+/// Windows up to now that are a click away: seconds and what they are called.
+const QUICK: [(u64, &str); 4] =
+    [(300, "last 5 minutes"), (900, "last 15 minutes"), (3600, "last hour"), (86_400, "last 24 hours")];
+/// Shows what "Check" would, while somebody types.
+pub(super) const PREVIEW: &str = include_str!("preview.js");
 /// Characters of a filter that are repeated: a page of it.
 const FILTER_CHARS: usize = 4000;
 /// Characters of a filter in front of and behind a slip.
@@ -60,6 +67,14 @@ impl Fields {
         self.filter.is_none() && self.from.is_none() && self.to.is_none()
     }
 
+    /// The same with times in place of a window up to `now`.
+    pub(super) fn timed(&self, zone: &LocalZone, now: Timestamp) -> Self {
+        let Some(last) = self.last else { return self.clone() };
+        let from = now.saturating_sub(Duration::from_secs(last));
+        let [from, to] = [from, now].map(|at| Some(written(zone, at)));
+        Self { from, to, last: None, ..self.clone() }
+    }
+
     /// What they mean.
     pub(super) fn meant(&self, zone: &LocalZone) -> Result<Meant, Slip> {
         let text = self.filter.as_deref().unwrap_or("");
@@ -77,18 +92,22 @@ impl Fields {
     }
 }
 
+/// An instant as a browser's field has it: `2026-03-01T10:11:12`.
+fn written(zone: &LocalZone, at: Timestamp) -> String {
+    zone.spoken(at).replacen(' ', "T", 1)
+}
+
 /// A browser's `YYYY-MM-DDThh:mm`, with or without seconds and their fraction, as the form that local time is read in.
 fn spoken(text: &str) -> String {
     let whole = text.trim().split('.').next().unwrap_or("").replacen('T', " ", 1);
     if whole.len() == "YYYY-MM-DD hh:mm".len() { format!("{whole}:00") } else { whole }
 }
 
-/// The form, with what is known of its fields above it.
+/// The form, with what is known of its fields below it.
 pub(super) fn markup(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Option<Timestamp>) -> Markup {
     let now = Timestamp::now();
-    let field = |value: &Option<String>, offered: Timestamp| {
-        value.clone().unwrap_or_else(|| zone.spoken(offered).replacen(' ', "T", 1))
-    };
+    let field =
+        |value: &Option<String>, offered: Timestamp| value.clone().unwrap_or_else(|| written(zone, offered));
     let (from, to) = (field(&fields.from, now.saturating_sub(OFFERED)), field(&fields.to, now));
     let wrong = match told {
         Told::Looked(Err(slip)) => slip.field(),
@@ -100,9 +119,8 @@ pub(super) fn markup(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Opt
         p.small { a href="./" { "← Recorder and jobs" } }
         h1.lead { "Ask for packets" }
         p.lead.quiet { "A filter in tcpdump’s language and a span of time, instead of an alert. Times are local to the server: " (zone.to_string()) "." }
-        (above(fields, told, zone, oldest))
         section {
-            form.ask action="./?view=ask" method="post" {
+            form.ask action="./?view=ask#told" method="post" {
                 // For "Check", whose fields take the place of the query.
                 input type="hidden" name="view" value="ask";
                 label.wide {
@@ -121,6 +139,10 @@ pub(super) fn markup(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Opt
                     input type="datetime-local" name="to" step="1" value=(to) required
                         aria-invalid=[is_invalid("to")] aria-describedby=[slip("to")];
                 }
+                p.quick.wide.small {
+                    span.quiet { "Up to now: " }
+                    @for (seconds, name) in QUICK { a href=(quick(fields, seconds)) { (name) } }
+                }
                 label {
                     span { "Format" }
                     select name="format" {
@@ -131,15 +153,24 @@ pub(super) fn markup(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Opt
                 }
                 // The first one is what the Enter key does: it changes nothing.
                 div.actions.wide {
-                    button type="submit" formmethod="get" formaction="./" { "Check" }
+                    button type="submit" formmethod="get" formaction="./#told" { "Check" }
                     button.first type="submit" { "Extract" }
                 }
             }
         }
+        div id="told" aria-live="polite" { (told_of(fields, told, zone, oldest)) }
     }
 }
 
-fn above(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Option<Timestamp>) -> Markup {
+/// A link to the form as it is, but for its times.
+fn quick(fields: &Fields, seconds: u64) -> String {
+    let filter = fields.filter.as_deref().filter(|filter| !filter.trim().is_empty());
+    let filter = filter.map_or_else(String::new, |filter| format!("&filter={}", encoded(filter)));
+    let format = fields.format.map_or_else(String::new, |format| format!("&format={}", format.as_str()));
+    format!("?view=ask&last={seconds}{filter}{format}")
+}
+
+fn told_of(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Option<Timestamp>) -> Markup {
     match told {
         Told::Nothing => html! {},
         Told::Refused(why) => html! { div.note.bad role="alert" { p { (why) } } },
@@ -238,7 +269,7 @@ mod tests {
 
     fn fields(filter: &str, from: &str, to: &str) -> Fields {
         let some = |text: &str| Some(text.to_owned());
-        Fields { filter: some(filter), from: some(from), to: some(to), format: None }
+        Fields { filter: some(filter), from: some(from), to: some(to), last: None, format: None }
     }
 
     fn warsaw() -> LocalZone {
@@ -256,6 +287,22 @@ mod tests {
         // 02:30 happens twice on this day.
         let twice = "2026-10-25T02:30";
         assert_eq!(window(twice, twice), (1_792_888_200, 1_792_891_800));
+    }
+
+    #[test]
+    fn a_window_up_to_now_becomes_times_of_the_zone() {
+        let now = Timestamp::from_secs(1_772_356_350);
+        let asked = Fields { last: Some(900), ..fields("port 53", "x", "y") };
+        let timed = asked.timed(&warsaw(), now);
+        assert_eq!(timed, fields("port 53", "2026-03-01T09:57:30", "2026-03-01T10:12:30"));
+        assert_eq!(timed.timed(&warsaw(), now), timed);
+        let endless = Fields { last: Some(u64::MAX), ..fields("port 53", "", "") };
+        assert!(endless.timed(&warsaw(), now).meant(&warsaw()).is_ok());
+        let page = markup(&asked, &Told::Nothing, &warsaw(), None).into_string();
+        assert!(
+            page.contains(r#"<a href="?view=ask&amp;last=3600&amp;filter=port%2053">last hour</a>"#),
+            "{page}"
+        );
     }
 
     #[test]

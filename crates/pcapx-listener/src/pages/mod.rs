@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET / , Accept: text/html ─► asked ─┬─ overview ◄─ recorder (status file, timeline, disks) │ history ─► charts │ jobs
-//!                                     ├─ form     ─── Check ─► what it means
+//!                                     ├─ form     ─── Check, or preview.js while somebody types ─► what it means
 //!                                     └─ one job  ◄──────────────────────────────────┐
 //! POST /?view=ask, from a form of ours ─► origin ─► form ─► place ─► job ─► 303 ─────┘
 //! ```
@@ -149,8 +149,12 @@ impl Shared {
             Asked::Form(_) if !offer.by_hand => {
                 self.form_refused(StatusCode::FORBIDDEN, &Fields::default(), OFF)
             }
-            Asked::Form(fields) if fields.is_blank() => self.form(StatusCode::OK, fields, &Told::Nothing),
-            Asked::Form(fields) => self.form(StatusCode::OK, fields, &Told::Looked(fields.meant(&self.zone))),
+            Asked::Form(fields) => {
+                let told = |fields: &Fields| Told::Looked(fields.meant(&self.zone));
+                let timed = fields.timed(&self.zone, Timestamp::now());
+                let told = if fields.is_blank() { Told::Nothing } else { told(&timed) };
+                self.form(StatusCode::OK, &timed, &told)
+            }
             Asked::Job { name: None, .. } => self.nothing(),
             Asked::Job { name: Some(name), is_live } => {
                 self.job(name, *is_live, offer).unwrap_or_else(|error| {
@@ -218,7 +222,9 @@ impl Shared {
         // How far back is of interest only beside a window.
         let oldest =
             matches!(told, Told::Looked(Ok(_))).then(|| self.look(Timestamp::now()).oldest).flatten();
-        self.page(status, "Ask for packets", None, form::markup(fields, told, &self.zone, oldest))
+        let body = form::markup(fields, told, &self.zone, oldest);
+        let (title, zone, refresh) = ("Ask for packets", &self.zone, None);
+        Page { title, part: PART, zone, refresh, script: Some(form::PREVIEW), body }.reply(status)
     }
 
     fn form_refused(&self, status: StatusCode, fields: &Fields, why: &'static str) -> Reply {
@@ -278,7 +284,7 @@ impl Shared {
     }
 
     fn page(&self, status: StatusCode, title: &str, refresh: Option<u32>, body: Markup) -> Reply {
-        Page { title, part: PART, zone: &self.zone, refresh, body }.reply(status)
+        Page { title, part: PART, zone: &self.zone, refresh, script: None, body }.reply(status)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::browser::{self, photograph, visit};
+use pcapx_testkit::devtools::Devtools;
 use pcapx_testkit::process::{self, PATIENCE, Reply, Service, Site, basic, poll};
 use serde_json::{Value, json};
 
@@ -261,7 +262,10 @@ fn what_is_hostile_is_shown_as_text() {
         "/?job=20250209_112000_h0",
     ] {
         let reply = get(&service, target);
-        assert!(!reply.text().contains("<script") && reply.status < 500, "{target}: {}", reply.text());
+        // The form has one of ours.
+        let scripts = usize::from(target.contains("view=ask"));
+        assert_eq!(reply.text().matches("<script").count(), scripts, "{target}: {}", reply.text());
+        assert!(reply.status < 500, "{target}");
     }
 }
 
@@ -273,8 +277,9 @@ fn check_shows_what_would_be_asked_and_does_nothing() {
     assert_has(
         &form,
         &[
-            r#"<form class="ask" action="./?view=ask" method="post">"#,
-            r#"<button type="submit" formmethod="get" formaction="./">Check</button>"#,
+            r#"<form class="ask" action="./?view=ask#told" method="post">"#,
+            r#"<button type="submit" formmethod="get" formaction="./#told">Check</button>"#,
+            r#"<a href="?view=ask&amp;last=900">last 15 minutes</a>"#,
             r#"<input type="datetime-local" name="from" step="1" value="20"#,
             "Times are local to the server: UTC.",
         ],
@@ -498,6 +503,93 @@ fn a_browser_has_nothing_to_complain_of_and_asks_nobody_else() {
         assert!(others.is_empty() && !visit.asked.is_empty(), "{name}: {:?}", visit.asked);
         assert!(visit.output.contains("<main id=\"main\""), "{name}: {}", visit.output);
     }
+}
+
+#[test]
+fn the_form_shows_what_is_meant_while_somebody_types() {
+    let Some(browser) = browser::find() else { return };
+    let site = site();
+    let service = listener(&site);
+    let devtools = Devtools::start(&browser, site.path());
+    devtools.look(1280, "light");
+    devtools.open(&service.url("/?view=ask"));
+    // How many requests are on their way at once, and how many there were.
+    devtools.evaluate(
+        "window.asked = {now: 0, most: 0, all: 0}; const own = window.fetch; window.fetch = async (...given) => {
+            asked.all += 1; asked.now += 1; asked.most = Math.max(asked.most, asked.now);
+            try { return await own(...given) } finally { asked.now -= 1 } }; 0",
+    );
+    devtools.evaluate("document.querySelector('[name=filter]').focus()");
+    let shows = |text: &str| {
+        devtools.wait_for(&format!(
+            "document.getElementById('told').innerText.replaceAll('\\u00a0', ' ').includes({})",
+            json!(text)
+        ));
+    };
+    let field = |name: &str| devtools.evaluate(&format!("document.querySelector('[name={name}]').value"));
+    devtools.type_text("host 10.1.0.3 and prot 53");
+    shows("The filter cannot be read. Position 19");
+    assert_eq!(devtools.evaluate("document.querySelector('#told mark').textContent"), "prot");
+    assert_eq!(devtools.evaluate("document.querySelector('[name=filter]').ariaInvalid"), "true");
+    for _ in 0..7 {
+        devtools.press("Backspace", false);
+    }
+    devtools.type_text("(port 53 or icmp)");
+    shows("host 10.1.0.3 and (port 53 or icmp)");
+    shows("Local time");
+    shows("10 min");
+    assert_eq!(devtools.evaluate("document.querySelector('[name=filter]').ariaInvalid"), Value::Null);
+    // A quick choice changes the times and nothing else.
+    devtools.evaluate("document.querySelector('.quick a:nth-of-type(4)').click()");
+    shows("1 d");
+    assert_eq!(field("filter"), "host 10.1.0.3 and (port 53 or icmp)");
+    let (from, to) = (field("from"), field("to"));
+    assert!(from.as_str() < to.as_str() && from.as_str().unwrap().len() == 19, "{from} {to}");
+    // Forty characters are not forty requests, and never two of them at once.
+    let asked = devtools.evaluate("asked");
+    let number = |name: &str| asked[name].as_u64().unwrap();
+    assert!(number("most") == 1 && (3..40).contains(&number("all")), "{asked}");
+    assert_eq!(devtools.complaints(), Vec::<String>::new());
+    // Nothing has been done by all that.
+    assert!(manifests(&site).is_empty());
+    // Who types on is told when there is no listener any more.
+    drop(service);
+    devtools.evaluate("document.querySelector('[name=filter]').focus()");
+    devtools.type_text(" ");
+    shows("There is no preview just now.");
+}
+
+#[test]
+fn all_text_can_be_read_and_the_keyboard_goes_everywhere() {
+    let Some(browser) = browser::find() else { return };
+    let (site, service, pages) = scene();
+    let devtools = Devtools::start(&browser, site.path());
+    for (name, target) in &pages {
+        status(&site, 30, &json!({}));
+        devtools.look(1280, "light");
+        devtools.open(&service.url(target));
+        for (width, scheme) in [(1280, "light"), (1280, "dark"), (400, "light"), (320, "dark")] {
+            devtools.look(width, scheme);
+            devtools.assert_legible(&format!("{name} {width} {scheme}"));
+        }
+    }
+    for (width, scheme) in [(1280, "light"), (400, "dark")] {
+        devtools.look(width, scheme);
+        status(&site, 30, &json!({}));
+        devtools.open(&service.url("/?still"));
+        let stops = devtools.walk("overview");
+        assert_eq!(
+            stops[..4],
+            ["a Skip to the content", "a pcapx", "a Ask for packets", "a Keep up to date"]
+        );
+        devtools.open(&service.url("/?view=ask"));
+        let stops = devtools.walk("form");
+        let form = ["input[filter]", "input[from]", "input[to]"];
+        assert_eq!(stops[3..6], form);
+        assert_eq!(stops[6..10].iter().filter(|stop| stop.starts_with("a last ")).count(), 4, "{stops:?}");
+        assert_eq!(stops[11..], ["button Check", "button Extract"]);
+    }
+    assert!(devtools.complaints().iter().all(|said| said.contains("404")), "{:?}", devtools.complaints());
 }
 
 #[test]

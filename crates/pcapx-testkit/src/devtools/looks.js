@@ -29,7 +29,7 @@
     return element.checkVisibility({ visibilityProperty: true }) && box.width > 0 && box.right > 0;
   };
   const named = (element) => {
-    const text = element.getAttribute("aria-label") || element.innerText || element.textContent || element.value || "";
+    const text = element.getAttribute("aria-label") || element.innerText || element.textContent || "";
     return `${element.localName}${element.name ? `[${element.name}]` : ""} ${text.trim().slice(0, 40)}`.trim();
   };
 

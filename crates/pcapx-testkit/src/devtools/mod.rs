@@ -128,7 +128,8 @@ impl Devtools {
     #[track_caller]
     pub fn wait_for(&self, expression: &str) {
         let is_so = || (self.evaluate(expression) == Value::Bool(true)).then_some(());
-        assert!(poll(PATIENCE, is_so).is_some(), "{expression} does not become true");
+        let page = || self.evaluate("document.body.innerText");
+        assert!(poll(PATIENCE, is_so).is_some(), "{expression} does not become true: {}", page());
     }
 
     /// Presses a key: `Tab`, `Enter` or `Backspace`, with the shift key if `shift`.
