@@ -8,7 +8,7 @@ use std::thread;
 use crate::catalog::Catalog;
 use crate::control::{CancelToken, Progress};
 use crate::coverage::Coverage;
-use crate::extract::{self, ExtractError, Extraction, Notes, NotesOf, PartedExtraction, Survey};
+use crate::extract::{self, ExtractError, Extraction, LimitHit, Notes, NotesOf, PartedExtraction, Survey};
 use crate::index::IndexPlace;
 use crate::recorder::Unsealed;
 use pcapx_core::filter::Expr;
@@ -167,10 +167,14 @@ impl<'c> Query<'c> {
     }
 
     /// What an answer says of itself, if it is a pcapng file: `notes` is asked with what is known of the coverage before the
-    /// search and again after it, and the later ones stand in the file. It ends with statistics of its interfaces then, with
-    /// what was [lost](crate::coverage::Coverage::drops).
+    /// search, and again after it with the limit that was met as well; the later ones stand in the file, unless they are longer
+    /// and a limit of bytes leaves no room for that. It ends with statistics of its interfaces then, with what was
+    /// [lost](crate::coverage::Coverage::drops).
     #[must_use]
-    pub fn notes(mut self, notes: impl Fn(&Coverage) -> Notes + Send + Sync + 'static) -> Self {
+    pub fn notes(
+        mut self,
+        notes: impl Fn(&Coverage, Option<LimitHit>) -> Notes + Send + Sync + 'static,
+    ) -> Self {
         self.notes = Some(NotesOf::new(notes));
         self
     }

@@ -71,6 +71,11 @@ impl WarningKind {
             Self::DanglingLink | Self::NotSearched(_) | Self::CutShort(_) | Self::IndexNotUsed(_) => false,
         }
     }
+
+    /// Whether it was a capture file that could be searched, or would be if it could be read.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Vanished | Self::Damaged(_))
+    }
 }
 
 impl fmt::Display for Warning {

@@ -256,6 +256,35 @@ fn each_reason_for_an_empty_answer() {
     assert!(text.starts_with("a segment cannot be used: ") && text.contains("is damaged at byte"), "{text}");
 }
 
+/// However short it is: a pause between two files is none where a third was, of which nothing can be read.
+#[test]
+fn what_cannot_be_read_is_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    put_named(dir.path(), 0, 100);
+    let path = put_named(dir.path(), 102, 104);
+    put_named(dir.path(), 106, 200);
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let spoil = |from: usize| {
+        let bytes = [&whole[..from], &vec![0xff; whole.len() - from][..]].concat();
+        fs::write(&path, bytes).unwrap();
+        File::options().append(true).open(&path).unwrap().set_modified(modified).unwrap();
+    };
+    assert!(coverage(dir.path(), window(50, 150)).is_complete());
+    let record = (whole.len() - 24) / 3;
+    for (from, gap_from) in [(24, 100), (24 + record, 102), (24 + 2 * record, 103)] {
+        spoil(from);
+        let Coverage { covered, gaps, segments_unreadable, .. } =
+            ask(dir.path(), "", window(50, 150)).coverage;
+        assert_eq!(gaps, [gap(gap_from, 106, GapKind::Between)], "from byte {from} on");
+        assert_eq!(covered, [window(50, gap_from), window(106, 150)]);
+        assert_eq!(segments_unreadable.len(), 1, "{segments_unreadable:?}");
+    }
+    // Of another time it matters to nobody.
+    assert!(coverage(dir.path(), window(150, 180)).is_complete());
+    assert!(coverage(dir.path(), window(10, 90)).is_complete());
+}
+
 #[test]
 fn who_knows_more_than_the_packets_tell_closes_the_gap_at_the_end() {
     let dir = tempfile::tempdir().unwrap();

@@ -53,7 +53,7 @@ fn record(dir: &Path, name: &str, (from, to): (i64, i64), kernel_drops: u64) {
 }
 
 /// Tells the filter, an alert that does what it should not, and what was covered.
-fn notes(coverage: &Coverage) -> Notes {
+fn notes(coverage: &Coverage, _: Option<LimitHit>) -> Notes {
     let covered: Vec<_> = coverage.covered.iter().map(|span| format!("covered {span}")).collect();
     Notes {
         comments: vec!["filter: udp\nalert: \u{1b}[31mred".into(), covered.join("\n")],
@@ -140,7 +140,7 @@ fn notes_are_those_of_the_end() {
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("x.pcapng");
     for (before, after) in [("short", "a longer comment"), ("a longer comment", "short"), ("same", "SAME")] {
-        let notes = move |coverage: &Coverage| {
+        let notes = move |coverage: &Coverage, _: Option<LimitHit>| {
             // Packets are counted by the search.
             let comment = if coverage.packets_in_segments == 0 { before } else { after };
             Notes { comments: vec![comment.into()], ..Notes::default() }

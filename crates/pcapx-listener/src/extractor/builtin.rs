@@ -126,7 +126,12 @@ impl Work {
         }
         let interface = status.as_ref().and_then(notes::interface);
         let manifest = Arc::clone(&self.cut.manifest);
-        query = query.notes(move |coverage| notes::of(&manifest, coverage, interface.as_deref()));
+        let limits = self.cut.limits;
+        query = query.notes(move |coverage, limit| {
+            let mut notes = notes::of(&manifest, coverage, interface.as_deref());
+            notes.comments.extend(notes::ending(limits, limit));
+            notes
+        });
         let is_recording =
             |status: &RecorderStatus| status.state(Timestamp::now()) == RecorderState::Recording;
         if let Some(status) = status.filter(is_recording) {
@@ -250,7 +255,7 @@ fn haul(extraction: &Extraction) -> Haul {
         search: Some(Search {
             segments: counts.segments,
             excluded: counts.segments_excluded,
-            unread: extraction.warnings.iter().filter(|w| w.kind.may_hide_packets()).count() as u64,
+            unread: extraction.coverage.segments_unreadable.len() as u64,
             scanned: counts.packets_scanned,
             in_window: counts.packets_in_window,
         }),

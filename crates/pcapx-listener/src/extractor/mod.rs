@@ -130,6 +130,9 @@ impl Haul {
             (empty, unread) = (report.empty, report.unread);
         }
         manifest.reason = match manifest.limit {
+            Some(Limit::Bytes) if manifest.file.is_none() => {
+                Some("max_output_bytes has no room for the first packet that matched".to_owned())
+            }
             Some(Limit::Bytes) => Some("cut off at max_output_bytes".to_owned()),
             Some(Limit::Packets) => Some("cut off at max_output_packets".to_owned()),
             None => empty.or(unread),

@@ -2,7 +2,8 @@
 
 use pcapx_core::manifest::Manifest;
 use pcapx_timeline::coverage::{Coverage, Gap};
-use pcapx_timeline::extract::Notes;
+use pcapx_timeline::extract::{LimitHit, Notes};
+use pcapx_timeline::query::Limits;
 use pcapx_timeline::recorder::RecorderStatus;
 
 /// Stretches of time that a comment names; the manifest has more of them.
@@ -30,6 +31,20 @@ pub(super) fn of(manifest: &Manifest, coverage: &Coverage, interface: Option<&st
         comments.push(format!("could not be read: {warning}"));
     }
     Notes { comments, interface: interface.map(str::to_owned), ..Notes::default() }
+}
+
+/// How the file ends, where a limit is set. All such comments are equally long: a file that a limit of bytes has cut has no
+/// room for a longer one.
+pub(super) fn ending(limits: Limits, hit: Option<LimitHit>) -> Option<String> {
+    const CUT: &str = "cut off at max_output_packets";
+    (limits != Limits::default()).then(|| {
+        let ending = match hit {
+            None => "with the last packet found",
+            Some(LimitHit::Bytes) => "cut off at max_output_bytes",
+            Some(LimitHit::Packets) => CUT,
+        };
+        format!("end: {ending:<width$}", width = CUT.len())
+    })
 }
 
 /// What the recorder says that it records.

@@ -6,6 +6,7 @@ use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Segment, Span, Unreadable};
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
+use pcapx_timeline::catalog::SETTLE;
 use pcapx_timeline::coverage::{Coverage, EmptyReason};
 use pcapx_timeline::warning::{Warning, WarningKind};
 
@@ -82,6 +83,11 @@ fn sentence(reason: &EmptyReason, coverage: &Coverage, timeline: &Path, zone: &L
         }
         EmptyReason::RotatedOut { horizon } => {
             format!("already rotated out, the recording reaches back to {}", at(*horizon))
+        }
+        EmptyReason::NotYetWritten { newest }
+            if coverage.window.end() < Timestamp::now().saturating_sub(SETTLE) =>
+        {
+            format!("nothing was written after {}, is the recorder running?", at(*newest))
         }
         EmptyReason::NotYetWritten { newest } => {
             format!("not yet written, the recording reaches to {}", at(*newest))

@@ -115,7 +115,7 @@ fn an_empty_answer_says_why() {
     assert_result(
         &found,
         &text(
-            "2025-02-10 11:14:00 and 2025-02-10 11:26:00 (not yet written, the recording reaches to 2025-02-09 11:40:00)",
+            "2025-02-10 11:14:00 and 2025-02-10 11:26:00 (nothing was written after 2025-02-09 11:40:00, is the recorder running?)",
         ),
     );
     // A file that may hold what was asked for, and cannot be read, is part of the answer.

@@ -62,11 +62,12 @@ fn a_time_that_has_been_rotated_out() {
     assert_reason(&site, 0, MIDDLE, reason);
 }
 
+/// A time of which packets are still to come is told in `follow`.
 #[test]
-fn a_time_that_is_not_yet_written() {
+fn a_time_of_which_nobody_has_written() {
     let site = Site::new();
     record(&site, "1.pcap", -300, -100);
-    let reason = "not yet written, the recording reaches to 2025-02-09 11:18:19";
+    let reason = "nothing was written after 2025-02-09 11:18:19, is the recorder running?";
     assert_reason(&site, 0, MIDDLE, reason);
 }
 

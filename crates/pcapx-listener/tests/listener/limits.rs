@@ -53,6 +53,43 @@ fn a_file_over_a_limit_ends_with_a_whole_packet_and_says_so() {
 }
 
 #[test]
+fn a_limit_that_has_no_room_for_a_packet_is_named() {
+    let mut site = Site::new();
+    site.set("max_output_bytes", 60);
+    record(&site, 8);
+    let service = listener(&site);
+    let text = post(service.address(), "/", &alert("a", 3)).text();
+    let reason = "max_output_bytes has no room for the first packet that matched";
+    assert!(text.starts_with("ERROR: no packets matched ") && text.contains(reason), "{text}");
+    let told = manifest(&site, &stem("a"));
+    assert_eq!((told.state, told.limit, told.file), (State::Partial, Some(Limit::Bytes), None));
+    assert!(evidence(&site).is_empty());
+}
+
+/// Visible in Wireshark's capture properties.
+#[test]
+fn a_pcapng_file_tells_how_it_ends() {
+    let last = "with the last packet found";
+    for (key, value, ending) in [
+        ("max_output_packets", 3, "cut off at max_output_packets"),
+        ("max_output_packets", 9, last),
+        ("max_output_bytes", 1060, "cut off at max_output_bytes"),
+        ("max_output_bytes", 1 << 20, last),
+        ("max_output_bytes", 0, ""),
+    ] {
+        let mut site = Site::new();
+        site.set(key, value).set("output_format", "pcapng");
+        record(&site, 8);
+        let service = listener(&site);
+        assert_eq!(post(service.address(), "/", &alert("a", 3)).status, 200);
+        let file = fs::read(site.output_dir().join(format!("{}.pcapng", stem("a")))).unwrap();
+        let told = String::from_utf8_lossy(&file);
+        let told = told.split_once("end: ").map_or("", |(_, rest)| &rest[..ending.len()]);
+        assert_eq!(told, ending, "{key} {value}");
+    }
+}
+
+#[test]
 fn without_room_an_extraction_fails_and_says_so() {
     let mut site = Site::new();
     site.set("min_free_bytes", u64::MAX);

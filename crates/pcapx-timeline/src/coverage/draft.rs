@@ -4,16 +4,15 @@
 //! the stretch without segments that the window may begin or end in. Where only a name tells about one of these, the file
 //! itself is asked when the query is done, and only if the answer can matter.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
-use super::spans::{self, Recorded};
-use super::{Coverage, Drops, GAP_TOLERANCE, SegmentCoverage};
+use super::Coverage;
+use super::gathered::{Gathered, Inside};
+use super::spans::Recorded;
 use crate::catalog::probe::{self, SLACK, Span};
-use crate::catalog::{Learned, QUIET, Segment};
-use crate::index::IndexReader;
+use crate::catalog::{Learned, Segment};
 use crate::query::Query;
-use crate::recorder::Unsealed;
 use crate::warning::Warning;
 use pcapx_core::time::Timestamp;
 use pcapx_core::window::Window;
@@ -35,16 +34,8 @@ pub(crate) struct Draft<'c> {
     /// More of them, whose names and times of writing only are known.
     named: Vec<&'c Segment>,
     ends: Ends<'c>,
-    /// Files that cannot be read, and were written to last before the window began.
-    harmless: Vec<PathBuf>,
-}
-
-/// A segment that can have packets of the window.
-#[derive(Clone, Copy, Debug)]
-struct Inside<'c> {
-    segment: &'c Segment,
-    learned: Learned,
-    is_indexed: bool,
+    /// Files that cannot be read.
+    unreadable: Vec<&'c Segment>,
 }
 
 /// Those of the segments outside of the window that stand at an end of something.
@@ -101,17 +92,15 @@ impl<'c> Draft<'c> {
     }
 
     /// A file that cannot be read.
-    pub(crate) fn unreadable(&mut self, segment: &Segment, window: Window) {
-        if segment.modified.saturating_add(SLACK) < window.start() {
-            self.harmless.push(segment.path.clone());
-        }
+    pub(crate) fn unreadable(&mut self, segment: &'c Segment) {
+        self.unreadable.push(segment);
     }
 
     /// Adds what another thread has found.
     pub(crate) fn add(&mut self, other: Self) {
         self.inside.extend(other.inside);
         self.named.extend(other.named);
-        self.harmless.extend(other.harmless);
+        self.unreadable.extend(other.unreadable);
         let (ends, other) = (&mut self.ends, other.ends);
         ends.oldest = least(ends.oldest, other.oldest);
         ends.newest = ends.newest.max(other.newest);
@@ -125,7 +114,7 @@ impl<'c> Draft<'c> {
 
     /// The coverage of the window of `query`, which has `seen` what it has read and met `warnings`.
     pub(crate) fn finish(&self, query: &Query<'_>, seen: &[Seen], warnings: &[Warning]) -> Coverage {
-        let Self { inside, named, ends, harmless } = self;
+        let Self { inside, named, ends, unreadable } = self;
         let window = query.window;
         let mut all = Gathered {
             query,
@@ -154,115 +143,28 @@ impl<'c> Draft<'c> {
             all.ask(ends.after.map(|(_, segment)| segment));
             all.ask(ends.named_after.filter(|named| is_older(named, known)));
         }
-        let is_meant =
-            |warning: &&Warning| warning.kind.may_hide_packets() && !harmless.contains(&warning.path);
-        Coverage {
-            segments_unreadable: warnings.iter().filter(is_meant).cloned().collect(),
-            ..all.coverage()
+        // What was written to last before the window began does not matter.
+        let is_harmless = |segment: &&&Segment| segment.modified.saturating_add(SLACK) < window.start();
+        let harmless: HashSet<_> =
+            unreadable.iter().filter(is_harmless).map(|segment| &segment.path).collect();
+        let mut hidden: HashMap<&Path, &Warning> = HashMap::new();
+        for warning in warnings.iter().filter(|warning| warning.kind.may_hide_packets()) {
+            if !harmless.contains(&warning.path) {
+                hidden.entry(&warning.path).or_insert(warning);
+            }
         }
-    }
-}
-
-/// All segments that matter, with what is known of them.
-struct Gathered<'q> {
-    query: &'q Query<'q>,
-    found: Vec<Found<'q>>,
-    oldest: Option<Timestamp>,
-    newest: Option<Timestamp>,
-}
-
-struct Found<'c> {
-    inside: Inside<'c>,
-    first: Timestamp,
-    last: Option<Timestamp>,
-    recorded: Recorded,
-}
-
-impl<'q> Gathered<'q> {
-    fn add(&mut self, mut inside: Inside<'q>, seen: Option<Seen>) {
-        let Some((first, last)) = span(inside.segment, &inside.learned, seen) else { return };
-        self.oldest = least(self.oldest, Some(first));
-        self.newest = self.newest.max(last).max(Some(first));
-        inside.learned.packets = inside.learned.packets.or(seen.map(|seen| seen.packets));
-        let recorded = Recorded::of(&inside.learned, first, last);
-        self.found.push(Found { inside, first, last, recorded });
-    }
-
-    /// Finds out about a segment that the query had no need to look at.
-    fn ask(&mut self, segment: Option<&'q Segment>) {
-        let Some(segment) = segment else { return };
-        if self.found.iter().any(|found| std::ptr::eq(found.inside.segment, segment)) {
-            return;
-        }
-        let told = || segment.learned().copied().filter(|learned| learned.packets.is_some());
-        let asked = || {
-            let place = self.query.indexes.as_ref().filter(|_| !segment.is_open)?;
-            let index = IndexReader::find(place, &segment.file, &segment.identity()).ok()?;
-            Some(Learned::of(index.summary()))
-        };
-        if let Some(learned) = told().or_else(asked) {
-            segment.learn(learned);
-            self.add(Inside { segment, learned, is_indexed: true }, None);
-        } else if let Ok(span) = segment.span() {
-            self.add(Inside { segment, learned: Learned::of_span(span), is_indexed: false }, None);
-        }
-    }
-
-    fn coverage(self) -> Coverage {
-        let Self { query, found, oldest, newest } = self;
-        let window = query.window;
-        let mut recordings: Vec<_> = found.iter().map(|found| found.recorded).collect();
-        if let Some((newest, up_to)) =
-            newest.zip(query.complete_up_to).filter(|(newest, up_to)| newest < up_to)
-        {
-            recordings.push(Recorded::between(newest, up_to));
-        }
-        let (covered, gaps) = spans::cut(&spans::join(recordings, GAP_TOLERANCE), window);
-        let quiet_since = Timestamp::now().saturating_sub(QUIET);
-        let is_inside = |found: &&Found<'_>| window.overlaps(found.recorded.from, found.recorded.to);
-        let mut segments: Vec<_> =
-            found.iter().filter(is_inside).map(|found| found.tell(query, newest, quiet_since)).collect();
-        segments.sort_by(|a, b| (a.first, &a.path).cmp(&(b.first, &b.path)));
-        let mut drops = Drops::default();
-        for segment in &segments {
-            drops.add(segment.drops);
-        }
-        // Of a file without an index mostly nobody knows: none of the others is not none at all.
-        if drops.total() == Some(0) && segments.iter().any(|segment| segment.drops.total().is_none()) {
-            drops = Drops::default();
-        }
-        let packets_in_segments = segments.iter().filter_map(|segment| segment.packets).sum();
-        Coverage {
-            segments,
-            covered,
-            gaps,
-            drops,
-            oldest,
-            newest,
-            packets_in_segments,
-            ..Coverage::none(window)
-        }
-    }
-}
-
-impl Found<'_> {
-    fn tell(&self, query: &Query<'_>, newest: Option<Timestamp>, quiet_since: Timestamp) -> SegmentCoverage {
-        let Inside { segment, learned, is_indexed } = &self.inside;
-        let told = || query.unsealed.iter().find(|unsealed| unsealed.is_at(&segment.file));
-        SegmentCoverage {
-            path: segment.path.clone(),
-            bytes: segment.len,
-            first: self.first,
-            last: self.last,
-            packets: learned.packets,
-            recorded: learned.recorded,
-            drops: match learned.drops.total() {
-                Some(_) => learned.drops,
-                None => told().map(Unsealed::drops).unwrap_or_default(),
-            },
-            is_growing: segment.is_open || (self.last == newest && segment.modified > quiet_since),
-            is_indexed: *is_indexed,
-        }
+        let mut segments_unreadable: Vec<_> = hidden.values().copied().cloned().collect();
+        segments_unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+        // What was never read, an archive that stands beside, is no part of the recording.
+        let is_lost =
+            |segment: &&&Segment| hidden.get(&*segment.path).is_some_and(|warning| warning.kind.is_lost());
+        let lost = unreadable.iter().filter(is_lost);
+        // A file is written to for the last time a moment after its last packet came.
+        let lost = lost.map(|segment| {
+            let begun = segment.named_time.unwrap_or_else(|| segment.modified.saturating_sub(SLACK));
+            (begun, segment.modified)
+        });
+        Coverage { segments_unreadable, ..all.coverage(&hidden, lost.collect()) }
     }
 }
 
@@ -280,28 +182,8 @@ impl<'c> Ends<'c> {
     }
 }
 
-impl Recorded {
-    /// Of a segment with packets from `first` to `last`.
-    fn of(learned: &Learned, first: Timestamp, last: Option<Timestamp>) -> Self {
-        let packets = Self::between(first, last.unwrap_or(first));
-        learned.recorded.map(Self::exactly).map_or(packets, |exact| Self {
-            from: exact.from.min(packets.from),
-            to: exact.to.max(packets.to),
-            is_exact: true,
-        })
-    }
-}
-
-/// Earliest and latest packet of a segment: counted, told, or read from the file itself.
-fn span(segment: &Segment, learned: &Learned, seen: Option<Seen>) -> Option<(Timestamp, Option<Timestamp>)> {
-    if let Some(seen) = seen {
-        return seen.span.map(|(first, last)| (first, Some(last)));
-    }
-    let Span::Packets { first, last } = learned.span else { return None };
-    Some((first, last.or_else(|| probe::ends(segment).map(|(_, last)| last))))
-}
-
-fn least(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+/// The earlier of two instants, as far as there are any.
+pub(super) fn least(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
 }
 

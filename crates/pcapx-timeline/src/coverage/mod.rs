@@ -21,6 +21,7 @@
 
 mod draft;
 mod empty;
+mod gathered;
 mod spans;
 
 use std::path::PathBuf;
@@ -109,7 +110,7 @@ pub struct Gap {
 pub enum GapKind {
     /// Before the oldest packet: rotated out, or never recorded.
     BeforeOldest,
-    /// Between segments: nobody recorded, or what was recorded has been removed.
+    /// Between segments: nobody recorded, or what was recorded has been removed or cannot be read.
     Between,
     /// After the newest packet: not written yet, or nobody records.
     AfterNewest,

@@ -25,13 +25,18 @@ impl Recorded {
     }
 }
 
-/// Joins spans that are one recording; the result is in order, and no span touches the next.
-pub(super) fn join(mut spans: Vec<Recorded>, tolerance: Duration) -> Vec<Recorded> {
+/// Joins spans that are one recording; the result is in order, and no span touches the next. Where there is `lost` – a
+/// stretch of which something was recorded that cannot be read – a pause is no pause.
+pub(super) fn join(
+    mut spans: Vec<Recorded>,
+    tolerance: Duration,
+    lost: &[(Timestamp, Timestamp)],
+) -> Vec<Recorded> {
     spans.sort_unstable_by_key(|span| (span.from, span.to));
     let mut joined: Vec<Recorded> = Vec::new();
     for span in spans {
         match joined.last_mut() {
-            Some(last) if span.from <= reach(last, &span, tolerance) => {
+            Some(last) if span.from <= last.to || is_pause(last, &span, tolerance, lost) => {
                 if span.to > last.to || (span.to == last.to && span.is_exact) {
                     (last.to, last.is_exact) = (span.to, span.is_exact);
                 }
@@ -42,9 +47,11 @@ pub(super) fn join(mut spans: Vec<Recorded>, tolerance: Duration) -> Vec<Recorde
     joined
 }
 
-/// Up to where `next` may begin to be the same recording. Two recorders that tell their times exactly are believed.
-fn reach(last: &Recorded, next: &Recorded, tolerance: Duration) -> Timestamp {
-    if last.is_exact && next.is_exact { last.to } else { last.to.saturating_add(tolerance) }
+/// Whether one recording goes on from `last` to `next`. Two recorders that tell their times exactly are believed.
+fn is_pause(last: &Recorded, next: &Recorded, tolerance: Duration, lost: &[(Timestamp, Timestamp)]) -> bool {
+    next.from <= last.to.saturating_add(tolerance)
+        && !(last.is_exact && next.is_exact)
+        && !lost.iter().any(|&(from, to)| last.to <= to && from < next.from)
 }
 
 /// What of `window` lies in the joined `spans`, and what does not. A window without an end reaches as far as they do.
@@ -95,7 +102,7 @@ mod tests {
     }
 
     fn by_packets(spans: &[(i64, i64)]) -> Vec<Recorded> {
-        join(spans.iter().map(|&(from, to)| Recorded::between(at(from), at(to))).collect(), TOLERANCE)
+        join(spans.iter().map(|&(from, to)| Recorded::between(at(from), at(to))).collect(), TOLERANCE, &[])
     }
 
     #[test]
@@ -114,11 +121,22 @@ mod tests {
     fn recorders_that_tell_are_believed_to_the_nanosecond() {
         let exactly = |from, to| Recorded::exactly(window(from, to));
         let nano = Recorded { from: Timestamp::from_nanos(at(20).as_nanos() + 1), ..exactly(20, 30) };
-        let spans = join(vec![exactly(0, 10), exactly(10, 20), nano], TOLERANCE);
+        let spans = join(vec![exactly(0, 10), exactly(10, 20), nano], TOLERANCE, &[]);
         assert_eq!(spans, [exactly(0, 20), nano]);
         // Beside one that does not tell, the tolerance holds.
-        let spans = join(vec![exactly(0, 10), Recorded::between(at(15), at(20))], TOLERANCE);
+        let spans = join(vec![exactly(0, 10), Recorded::between(at(15), at(20))], TOLERANCE, &[]);
         assert_eq!(spans, [Recorded { is_exact: false, ..exactly(0, 20) }]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_pause() {
+        let (one, two) = (Recorded::between(at(0), at(10)), Recorded::between(at(18), at(30)));
+        let joined = |lost| join(vec![one, two], TOLERANCE, &[lost]).len() == 1;
+        assert!(!joined((at(11), at(17))) && !joined((at(10), at(10))) && !joined((at(17), at(40))));
+        // What lies elsewhere has nothing to do with it, and what was recorded beside it by somebody else is there.
+        assert!(joined((at(0), at(9))) && joined((at(18), at(40))));
+        let beside = Recorded::between(at(9), at(20));
+        assert_eq!(join(vec![one, two, beside], TOLERANCE, &[(at(11), at(17))]).len(), 1);
     }
 
     #[test]
@@ -144,12 +162,14 @@ mod tests {
         #[test]
         fn covered_and_gaps_are_the_window(
             spans in prop::collection::vec((0..1000_i64, 0..80_i64, any::<bool>()), 0..20),
+            lost in prop::collection::vec((0..1000_i64, 0..30_i64), 0..3),
             from in -100..1100_i64, len in 0..500_i64,
         ) {
             let spans = spans.into_iter().map(|(from, len, is_exact)| {
                 Recorded { is_exact, ..Recorded::between(at(from), at(from + len)) }
             });
-            let spans = join(spans.collect(), TOLERANCE);
+            let lost: Vec<_> = lost.into_iter().map(|(from, len)| (at(from), at(from + len))).collect();
+            let spans = join(spans.collect(), TOLERANCE, &lost);
             prop_assert!(spans.windows(2).all(|two| two[0].to < two[1].from));
             let (covered, gaps) = cut(&spans, window(from, from + len));
             let mut all: Vec<_> = covered.iter().map(|w| (w.start(), w.end())).collect();

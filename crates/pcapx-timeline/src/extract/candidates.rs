@@ -203,7 +203,7 @@ impl<'c> Candidates<'c> {
                 self.counts.segments_skipped += 1;
             }
             Err(e) => {
-                self.coverage.unreadable(segment, query.window);
+                self.coverage.unreadable(segment);
                 self.warnings.push(Warning::of_error(segment.path.clone(), &e));
             }
         }

@@ -271,7 +271,7 @@ impl<'q> Search<'q> {
             return Head::Section(section_block(&Notes::default()), None);
         };
         let Candidates { coverage, warnings, .. } = &self.candidates;
-        let notes = notes.of(&coverage.finish(self.query, &[], warnings));
+        let notes = notes.of(&coverage.finish(self.query, &[], warnings), None);
         Head::Section(section_block(&notes), notes.interface)
     }
 

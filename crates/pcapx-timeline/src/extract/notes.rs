@@ -4,6 +4,7 @@ use std::fmt;
 use std::iter;
 use std::sync::Arc;
 
+use super::LimitHit;
 use super::blocks::{OPTION_MOST_BYTES, front};
 use crate::coverage::Coverage;
 
@@ -28,17 +29,20 @@ pub struct Notes {
     pub interface: Option<String>,
 }
 
-/// Makes notes of what is known of the coverage.
+/// Makes notes of what is known of the coverage, and of the limit at which the file ends.
+type Maker = dyn Fn(&Coverage, Option<LimitHit>) -> Notes + Send + Sync;
+
+/// Who makes the notes.
 #[derive(Clone)]
-pub(crate) struct NotesOf(Arc<dyn Fn(&Coverage) -> Notes + Send + Sync>);
+pub(crate) struct NotesOf(Arc<Maker>);
 
 impl NotesOf {
-    pub(crate) fn new(of: impl Fn(&Coverage) -> Notes + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(of: impl Fn(&Coverage, Option<LimitHit>) -> Notes + Send + Sync + 'static) -> Self {
         Self(Arc::new(of))
     }
 
-    pub(super) fn of(&self, coverage: &Coverage) -> Notes {
-        (self.0)(coverage)
+    pub(super) fn of(&self, coverage: &Coverage, limit: Option<LimitHit>) -> Notes {
+        (self.0)(coverage, limit)
     }
 }
 

@@ -83,13 +83,14 @@ impl Output {
     /// Tells what is known at the end: losses behind the packets, notes in front of them.
     fn annotate(&mut self, notes: Option<&NotesOf>, coverage: &Coverage) -> io::Result<()> {
         let Some(notes) = notes.filter(|_| self.has_statistics) else { return Ok(()) };
+        let limit = self.limit_hit();
         let interfaces = &self.numbering.interfaces()[..self.interfaces_told];
         let file = self.file.as_file_mut();
         file.seek(SeekFrom::End(0))?;
         for (number, interface) in interfaces.iter().enumerate() {
             file.write_all(&statistics_block(number as u32, interface, coverage, interfaces.len() == 1))?;
         }
-        let section = section_block(&notes.of(coverage));
+        let section = section_block(&notes.of(coverage, limit));
         if section == self.section {
             return Ok(());
         }
