@@ -25,18 +25,18 @@ impl Recorded {
     }
 }
 
-/// Joins spans that are one recording; the result is in order, and no span touches the next. Where there is `lost` – a
+/// Joins spans that are one recording; the result is in order, and no span touches the next. Where there is `hidden` – a
 /// stretch of which something was recorded that cannot be read – a pause is no pause.
 pub(super) fn join(
     mut spans: Vec<Recorded>,
     tolerance: Duration,
-    lost: &[(Timestamp, Timestamp)],
+    hidden: &[(Timestamp, Timestamp)],
 ) -> Vec<Recorded> {
     spans.sort_unstable_by_key(|span| (span.from, span.to));
     let mut joined: Vec<Recorded> = Vec::new();
     for span in spans {
         match joined.last_mut() {
-            Some(last) if span.from <= last.to || is_pause(last, &span, tolerance, lost) => {
+            Some(last) if span.from <= last.to || is_pause(last, &span, tolerance, hidden) => {
                 if span.to > last.to || (span.to == last.to && span.is_exact) {
                     (last.to, last.is_exact) = (span.to, span.is_exact);
                 }
@@ -48,10 +48,15 @@ pub(super) fn join(
 }
 
 /// Whether one recording goes on from `last` to `next`. Two recorders that tell their times exactly are believed.
-fn is_pause(last: &Recorded, next: &Recorded, tolerance: Duration, lost: &[(Timestamp, Timestamp)]) -> bool {
+fn is_pause(
+    last: &Recorded,
+    next: &Recorded,
+    tolerance: Duration,
+    hidden: &[(Timestamp, Timestamp)],
+) -> bool {
     next.from <= last.to.saturating_add(tolerance)
         && !(last.is_exact && next.is_exact)
-        && !lost.iter().any(|&(from, to)| last.to <= to && from < next.from)
+        && !hidden.iter().any(|&(from, to)| last.to <= to && from < next.from)
 }
 
 /// What of `window` lies in the joined `spans`, and what does not. A window without an end reaches as far as they do.
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_no_pause() {
         let (one, two) = (Recorded::between(at(0), at(10)), Recorded::between(at(18), at(30)));
-        let joined = |lost| join(vec![one, two], TOLERANCE, &[lost]).len() == 1;
+        let joined = |hidden| join(vec![one, two], TOLERANCE, &[hidden]).len() == 1;
         assert!(!joined((at(11), at(17))) && !joined((at(10), at(10))) && !joined((at(17), at(40))));
         // What lies elsewhere has nothing to do with it, and what was recorded beside it by somebody else is there.
         assert!(joined((at(0), at(9))) && joined((at(18), at(40))));
@@ -162,14 +167,14 @@ mod tests {
         #[test]
         fn covered_and_gaps_are_the_window(
             spans in prop::collection::vec((0..1000_i64, 0..80_i64, any::<bool>()), 0..20),
-            lost in prop::collection::vec((0..1000_i64, 0..30_i64), 0..3),
+            hidden in prop::collection::vec((0..1000_i64, 0..30_i64), 0..3),
             from in -100..1100_i64, len in 0..500_i64,
         ) {
             let spans = spans.into_iter().map(|(from, len, is_exact)| {
                 Recorded { is_exact, ..Recorded::between(at(from), at(from + len)) }
             });
-            let lost: Vec<_> = lost.into_iter().map(|(from, len)| (at(from), at(from + len))).collect();
-            let spans = join(spans.collect(), TOLERANCE, &lost);
+            let hidden: Vec<_> = hidden.into_iter().map(|(from, len)| (at(from), at(from + len))).collect();
+            let spans = join(spans.collect(), TOLERANCE, &hidden);
             prop_assert!(spans.windows(2).all(|two| two[0].to < two[1].from));
             let (covered, gaps) = cut(&spans, window(from, from + len));
             let mut all: Vec<_> = covered.iter().map(|w| (w.start(), w.end())).collect();
