@@ -171,7 +171,8 @@ async fn answer<H: Handler>(
             reply::text(StatusCode::BAD_REQUEST, "Bad Request")
         }
     };
-    if unread.load(Ordering::Relaxed) {
+    // A stop may not have reached this connection's loop yet; its client shall know all the same.
+    if unread.load(Ordering::Relaxed) || shared.stop.is_requested() {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     entry.answered(reply.status());

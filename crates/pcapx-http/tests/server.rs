@@ -47,7 +47,11 @@ impl Running {
                     let server =
                         Server::bind(Inherited::default(), "127.0.0.1:0".parse().unwrap(), limits).unwrap();
                     tell.send(server.local_addr()).unwrap();
-                    let handler = Arc::new(move |request, context| {
+                    let stopped = stop.clone();
+                    let handler = Arc::new(move |request: Request, context| {
+                        if request.uri().path() == "/stop" {
+                            stopped.request();
+                        }
                         answer(request, context, Arc::clone(&gate), Arc::clone(&waiting))
                     });
                     server.run(Arc::new(Front::open(Service::Listener, "test")), handler, &stop, drain).await
@@ -116,6 +120,7 @@ async fn answer(request: Request, context: Context, gate: Arc<Notify>, waiting: 
         "/peer" => reply::text(StatusCode::OK, context.peer().to_string()),
         "/id" => reply::text(StatusCode::OK, context.request_id().to_owned()),
         "/panic" => panic!("on \"purpose\"\n"),
+        "/stop" => reply::text(StatusCode::OK, "stopping"),
         "/refuse" => reply::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"),
         "/wait" => {
             waiting.fetch_add(1, Ordering::SeqCst);
@@ -354,6 +359,16 @@ fn stopping_lets_running_requests_finish_and_closes_the_rest() {
     server.gate.notify_one();
     let reply = busy.reply().unwrap();
     assert_eq!((reply.text().as_str(), reply.header("connection")), ("waited", Some("close")));
+    assert_eq!(server.join().aborted, 0);
+}
+
+#[test]
+fn an_answer_says_that_the_service_stops_however_late_it_was_told() {
+    let mut server = Running::plain();
+    let mut connection = server.connect();
+    // The wish comes while the connection is busy with this request.
+    let reply = connection.exchange(b"GET /stop HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!((reply.text().as_str(), reply.header("connection")), ("stopping", Some("close")));
     assert_eq!(server.join().aborted, 0);
 }
 
