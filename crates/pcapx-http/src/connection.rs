@@ -85,6 +85,11 @@ pub(crate) async fn serve<H: Handler>(
             converse(stream, Peer { address: peer, certificate }, slot, &shared).await;
         }
         Err(failure) => {
+            if let Some(reason) = failure.refusal() {
+                families.denied(Reason::ClientCertificate);
+                let act = Act::denied(reason).with("address", peer.ip().to_canonical().to_string());
+                shared.front.audit().write(act);
+            }
             // Clients that only look whether the port is open, and those that do not trust us: as usual as they are.
             let level = if matches!(failure, Failure::Gone) { log::Level::Debug } else { log::Level::Info };
             let ended = failure.to_string();
@@ -166,7 +171,7 @@ async fn answer<H: Handler>(
         Ok(_) => handled(&*shared.handler, request, &context).await,
         Err(untraceable) => {
             families.denied(Reason::ProxyHeaders);
-            context.audit(Act::new("denied").with("reason", untraceable.to_string()));
+            context.audit(Act::denied(untraceable.to_string()));
             context.note("denied", untraceable);
             reply::text(StatusCode::BAD_REQUEST, "Bad Request")
         }

@@ -21,9 +21,11 @@
 //! with a head that was kept elsewhere.
 //!
 //! Writing never holds a request up. When the disk does not keep up, or is full, lines are counted instead of kept, and the
-//! next line that can be written is one that tells how many are missing.
+//! next line that can be written is one that tells how many are missing. Nor can those who are turned away fill the disk: of
+//! them a burst is written down and then one a second; the rest is counted and told with the next.
 
 mod chain;
+mod denials;
 mod journal;
 mod verify;
 
@@ -34,11 +36,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use pcapx_core::config::{Config, Service};
 use pcapx_core::time::Timestamp;
 use serde_json::{Map, Value};
 
+use self::denials::Denials;
 use self::journal::Journal;
 pub use self::verify::{Head, Kept, Verified, VerifyError, verify};
 
@@ -46,6 +50,8 @@ pub use self::verify::{Head, Kept, Verified, VerifyError, verify};
 pub(crate) const START: &str = "start";
 /// The act of a service that was asked to stop.
 pub(crate) const STOP: &str = "stop";
+/// The act of somebody who is not let in.
+const DENIED: &str = "denied";
 /// The last act in a file that is full: the log goes on in the next one.
 const ROTATE: &str = "rotate";
 
@@ -64,6 +70,15 @@ impl Act {
     pub fn new(what: &'static str) -> Self {
         let fields = Map::from_iter([("act".to_owned(), Value::from(what))]);
         Act { at: Timestamp::now(), fields }
+    }
+
+    /// The act that somebody was not let in. When there are many, most are counted and not written down one by one.
+    pub fn denied(reason: impl Into<Value>) -> Self {
+        Act::new(DENIED).with("reason", reason)
+    }
+
+    fn is_denied(&self) -> bool {
+        self.fields.get("act").and_then(Value::as_str) == Some(DENIED)
     }
 
     /// Adds a field; whatever a client sent is escaped as JSON does.
@@ -98,6 +113,7 @@ struct Desk {
     queue: Mutex<Option<SyncSender<Act>>>,
     /// Acts that found the queue full and have not been told of yet.
     lost: Arc<AtomicU64>,
+    denials: Mutex<Denials>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -122,7 +138,12 @@ impl Audit {
             .name("pcapx-audit".to_owned())
             .spawn(move || write_all(journal, &receiver, &counted))
             .map_err(|error| failed(error.to_string()))?;
-        let desk = Desk { queue: Mutex::new(Some(sender)), lost, writer: Mutex::new(Some(writer)) };
+        let desk = Desk {
+            queue: Mutex::new(Some(sender)),
+            lost,
+            denials: Mutex::new(Denials::new(Instant::now())),
+            writer: Mutex::new(Some(writer)),
+        };
         Ok(Audit { desk: Some(Arc::new(desk)) })
     }
 
@@ -161,19 +182,38 @@ impl Audit {
     /// Writes `act` down soon. Never waits.
     pub fn write(&self, act: Act) {
         let Some(desk) = &self.desk else { return };
-        let queue = desk.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.as_ref().is_none_or(|queue| queue.try_send(act).is_err()) {
-            desk.lost.fetch_add(1, Ordering::Relaxed);
+        if act.is_denied() {
+            let mut denials = desk.denials.lock().unwrap_or_else(PoisonError::into_inner);
+            if !denials.may_be_written(Instant::now()) {
+                return;
+            }
+            if let Some(more) = denials.told() {
+                desk.put(more);
+            }
         }
+        desk.put(act);
     }
 
     /// Returns once everything is on the disk; what comes later is lost. May wait for a disk.
     pub fn close(&self) {
         let Some(desk) = &self.desk else { return };
+        let more = desk.denials.lock().unwrap_or_else(PoisonError::into_inner).told();
+        if let Some(more) = more {
+            desk.put(more);
+        }
         desk.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let writer = desk.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             log::error!("audit: the writer panicked");
+        }
+    }
+}
+
+impl Desk {
+    fn put(&self, act: Act) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.as_ref().is_none_or(|queue| queue.try_send(act).is_err()) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -57,6 +57,9 @@ use crate::metrics::{Families, Reason};
 use crate::reply::{self, Reply};
 use crate::{Context, Current};
 
+/// So much of a name that was tried is written down; more is no name.
+const MOST_NAME_CHARS: usize = 64;
+
 /// Lets clients of one service in, or says why not.
 #[derive(Debug)]
 pub struct Door {
@@ -118,6 +121,8 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Denied {
     refusal: Refusal,
+    /// As whom somebody wanted to get in.
+    tried: Option<Identity>,
     challenges: Vec<HeaderValue>,
 }
 
@@ -142,9 +147,17 @@ impl Denied {
     /// Notes the refusal for the audit log where it is an act: asking without credentials is none, and what was not looked
     /// at would only let who guesses fill the disk.
     pub fn audit(&self, context: &Context) {
-        if !matches!(self.refusal, Refusal::Missing | Refusal::Throttled(_)) {
-            context.audit(Act::new("denied").with("reason", self.to_string()));
+        if matches!(self.refusal, Refusal::Missing | Refusal::Throttled(_)) {
+            return;
         }
+        let act = Act::denied(self.to_string());
+        context.audit(match &self.tried {
+            Some(Identity::User(name)) => {
+                act.with("user", name.chars().take(MOST_NAME_CHARS).collect::<String>())
+            }
+            Some(identity) => act.with("user", identity.to_string()),
+            None => act,
+        });
     }
 
     /// 403 `Forbidden`, or 401 `Unauthorized` with the challenges that would be accepted.
@@ -203,7 +216,7 @@ impl Door {
     /// What somebody is told whose address is not allowed.
     pub(crate) fn deny_address(&self) -> Denied {
         self.families.denied(Reason::Address);
-        Denied { refusal: Refusal::Address, challenges: Vec::new() }
+        Denied { refusal: Refusal::Address, tried: None, challenges: Vec::new() }
     }
 
     /// Who sent these headers, or why they are refused.
@@ -212,7 +225,7 @@ impl Door {
         if !rules.auth.is_on() {
             return Ok(Identity::Anonymous);
         }
-        let refused = |refusal| {
+        let refused = |refusal, tried| {
             self.families.denied(match refusal {
                 Refusal::Address => Reason::Address,
                 Refusal::Missing => Reason::NoCredentials,
@@ -220,24 +233,30 @@ impl Door {
                 Refusal::Wrong => Reason::WrongCredentials,
                 Refusal::Throttled(_) => Reason::Throttled,
             });
-            Denied { refusal, challenges: rules.challenges.clone() }
+            Denied { refusal, tried, challenges: rules.challenges.clone() }
         };
-        self.identify(&rules, headers, context.client()).await.map_err(refused)
+        let presented = match Presented::of(headers) {
+            Ok(Some(presented)) => presented,
+            Ok(None) => return Err(refused(Refusal::Missing, None)),
+            Err(broken) => return Err(refused(Refusal::Broken(broken), None)),
+        };
+        let verified = self.verify(&rules, &presented, site(context.client())).await;
+        let identity = match presented {
+            Presented::Basic { user, .. } => Identity::User(user),
+            Presented::Bearer { .. } => Identity::Token,
+        };
+        match verified {
+            Ok(()) => Ok(identity),
+            Err(refusal) => Err(refused(refusal, Some(identity))),
+        }
     }
 
-    async fn identify(
-        &self,
-        rules: &Arc<Rules>,
-        headers: &HeaderMap,
-        client: IpAddr,
-    ) -> Result<Identity, Refusal> {
-        let presented = Presented::of(headers).map_err(Refusal::Broken)?.ok_or(Refusal::Missing)?;
-        let secret = rules.secret(&presented).ok_or(Refusal::Broken(Broken::Scheme))?;
-        let client = site(client);
+    async fn verify(&self, rules: &Arc<Rules>, presented: &Presented, client: IpAddr) -> Result<(), Refusal> {
+        let secret = rules.secret(presented).ok_or(Refusal::Broken(Broken::Scheme))?;
         let judged = if secret.is_hashed() {
-            rules.known.judge(&presented)
+            rules.known.judge(presented)
         } else {
-            Some(rules.matches(&presented, &mut HashMemory::default()))
+            Some(rules.matches(presented, &mut HashMemory::default()))
         };
         let is_proven = self.proven.has(client, Instant::now());
         if judged != Some(true) || !is_proven {
@@ -246,7 +265,7 @@ impl Door {
                 right
             } else {
                 let standing = self.standing(client, is_proven);
-                let verified = self.verifier.verify(rules, &presented, client, standing).await;
+                let verified = self.verifier.verify(rules, presented, client, standing).await;
                 // Too many wait already: none of them is known to be wrong, so nothing is counted.
                 verified.ok_or(Refusal::Throttled(Duration::ZERO))?
             };
@@ -256,10 +275,7 @@ impl Door {
             }
         }
         self.proven.was_right(client, Instant::now());
-        Ok(match presented {
-            Presented::Basic { user, .. } => Identity::User(user),
-            Presented::Bearer { .. } => Identity::Token,
-        })
+        Ok(())
     }
 
     fn standing(&self, client: IpAddr, is_proven: bool) -> Standing {

@@ -22,6 +22,7 @@ pub(crate) enum Reason {
     WrongCredentials,
     Throttled,
     ProxyHeaders,
+    ClientCertificate,
 }
 
 impl Reason {
@@ -33,6 +34,7 @@ impl Reason {
             Reason::WrongCredentials => "wrong_credentials",
             Reason::Throttled => "throttled",
             Reason::ProxyHeaders => "proxy_headers",
+            Reason::ClientCertificate => "client_certificate",
         }
     }
 }
@@ -121,7 +123,11 @@ impl Families {
             "How often the system gave no connection",
             self.accept_errors.clone(),
         );
-        r.register("pcapx_http_denied", "Requests that did not get in, by reason", self.denied.clone());
+        r.register(
+            "pcapx_http_denied",
+            "Requests and handshakes that did not get in, by reason",
+            self.denied.clone(),
+        );
         r.register("pcapx_tls_handshakes", "TLS handshakes by end", self.handshakes.clone());
         r.register(
             "pcapx_tls_certificate_read_timestamp_seconds",

@@ -34,6 +34,8 @@ pub(crate) enum Failure {
     Gone,
     /// It speaks something else; where that can be HTTP it was told so.
     NotTls,
+    /// It has no certificate that would be accepted.
+    Refused(rustls::Error),
     /// The handshake failed.
     Broken(io::Error),
 }
@@ -45,7 +47,30 @@ impl Failure {
             Failure::Late => "late",
             Failure::Gone => "gone",
             Failure::NotTls => "not_tls",
+            Failure::Refused(_) => "refused",
             Failure::Broken(_) => "failed",
+        }
+    }
+
+    /// Why the client is not let in, if that is what happened.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        match self {
+            Failure::Refused(rustls::Error::NoCertificatesPresented) => {
+                Some("no client certificate".to_owned())
+            }
+            Failure::Refused(error) => Some(format!("client certificate: {error}")),
+            _ => None,
+        }
+    }
+
+    /// What the end of a handshake means.
+    fn of(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            // There is no other certificate that a server looks at.
+            Some(
+                refused @ (rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)),
+            ) => Failure::Refused(refused.clone()),
+            _ => Failure::Broken(error),
         }
     }
 }
@@ -56,6 +81,7 @@ impl std::fmt::Display for Failure {
             Failure::Late => f.write_str("TLS handshake not complete in time"),
             Failure::Gone => f.write_str("closed before the TLS handshake"),
             Failure::NotTls => f.write_str("not TLS"),
+            Failure::Refused(error) => write!(f, "TLS handshake failed: {error}"),
             Failure::Broken(error) => write!(f, "TLS handshake failed: {error}"),
         }
     }
@@ -81,7 +107,7 @@ async fn shake_hands(tls: &Tls, mut stream: Stream) -> Result<Secured, Failure> 
             return Err(Failure::NotTls);
         }
     }
-    let stream = tls.acceptor.accept(stream).await.map_err(Failure::Broken)?;
+    let stream = tls.acceptor.accept(stream).await.map_err(Failure::of)?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.map(|certificate| fingerprint(certificate).into());
     Ok(Secured { stream, certificate })
