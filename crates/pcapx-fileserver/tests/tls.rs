@@ -130,8 +130,21 @@ fn check_and_start_name_what_is_wrong_with_the_files() {
     let (code, told) = check();
     assert_eq!(code, Some(0));
     let cert = secure.site.path().join("server.crt");
-    let expected = format!("ok: TLS with {}, certificates: 1", cert.display());
-    assert!(told.lines().any(|line| line == expected), "{told}");
+    let expected = format!("ok: TLS with {}, certificates: 1, good until ", cert.display());
+    let line = told.lines().find(|line| line.starts_with(&expected)).expect(&told);
+    assert_eq!(line.rsplit_once("sha256:").unwrap().1.len(), 64, "{told}");
+    if let Some(openssl) = tool::require("openssl") {
+        let fields = ["x509", "-noout", "-serial", "-enddate", "-dateopt", "iso_8601", "-in"];
+        let said = openssl.run(fields.into_iter().chain([cert.to_str().unwrap()]));
+        let said = String::from_utf8(said.stdout).unwrap().to_lowercase();
+        let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        let inside = format!(
+            "good until {}, serial {}, ",
+            field("notafter=").replace(' ', "t").to_uppercase(),
+            field("serial=")
+        );
+        assert!(line.contains(&inside), "{line} has not {inside}");
+    }
 
     let other = secure.authority.issue("other");
     for (name, content, why) in [
@@ -172,8 +185,50 @@ fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
     second.write(secure.site.path(), "server");
     let renewed = poll(PATIENCE, || (Secure::shown(&service, &client) != first).then_some(()));
     assert!(renewed.is_some(), "the new certificate is not shown");
-    service.wait_for_log(|line| line.contains("read again: TLS with "));
+    let told = service.wait_for_log(|line| line.contains("read again: TLS with "));
+    assert!(
+        told.contains(", serial ") && told.contains("; changed: ") && told.contains("server.crt"),
+        "{told}"
+    );
     assert_eq!(kept.exchange(GET).text(), "packets", "a connection outlives its certificate");
+}
+
+#[test]
+fn a_reload_says_that_the_certificate_is_another() {
+    let mut secure = Secure::new();
+    let audit = secure.site.path().join("audit");
+    fs::create_dir(&audit).unwrap();
+    secure.site.set("audit_log", audit.to_str().unwrap());
+    let service = secure.start();
+    let hang_up = |ended: &str| {
+        let before = service.log().len();
+        service.signal(Signal::HUP);
+        let new = || service.log().split_off(before);
+        let told = poll(PATIENCE, || new().iter().any(|line| line.contains(ended)).then(new));
+        told.expect("no word of a reload").join("\n")
+    };
+    assert!(hang_up("reload: changed: ").contains("reload: changed: nothing"));
+    let (cert, key) = (secure.site.path().join("server.crt"), secure.site.path().join("server.key"));
+    let shown = |told: &str| {
+        let line = told.lines().find(|line| line.contains("reload: TLS with ")).unwrap();
+        line.split_once("good until").unwrap().1.to_owned()
+    };
+    let first = shown(&hang_up("reload: changed: "));
+    secure.authority.issue("renewed").write(secure.site.path(), "server");
+    // Whether the watcher was first or the signal.
+    let told = hang_up("reload: changed: ");
+    let changed = format!("reload: changed: content of {}, content of {}", cert.display(), key.display());
+    assert!(told.contains(&changed), "{told}");
+    let second = shown(&told);
+    assert_ne!(first, second);
+    // A broken one is told, and the old one goes on.
+    fs::write(&key, "nonsense").unwrap();
+    let told = hang_up("goes on as before");
+    assert!(told.contains("server.key: has no private key in PEM form; everything goes on"), "{told}");
+    service.stop();
+    let text = fs::read_to_string(audit.join("pcapx-fileserver.audit.jsonl")).unwrap();
+    let second = second.rsplit_once("sha256:").unwrap().1;
+    assert!(text.lines().any(|line| line.contains("\"act\":\"reload\"") && line.contains(second)), "{text}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! SIGHUP: the configuration is read again, and what can change without a restart changes.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use pcapx_core::config::{Config, Effect, Loaded, Service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Manager;
-use crate::Front;
 use crate::audit::Act;
+use crate::tls::Tls;
+use crate::{Front, LogValue};
 
 /// Reads the configuration again whenever somebody asks for it.
 ///
@@ -22,6 +24,8 @@ pub struct Reloads {
     started: Loaded,
     /// What counts for all others.
     current: Loaded,
+    /// The certificate that was shown when somebody was told last.
+    shown: Option<Arc<Tls>>,
     front: Arc<Front>,
     hangups: Signal,
 }
@@ -36,7 +40,8 @@ impl Reloads {
         front: Arc<Front>,
     ) -> io::Result<Self> {
         let hangups = signal(SignalKind::hangup())?;
-        Ok(Reloads { service, explicit, started: loaded.clone(), current: loaded.clone(), front, hangups })
+        let (started, current, shown) = (loaded.clone(), loaded.clone(), front.tls());
+        Ok(Reloads { service, explicit, started, current, shown, front, hangups })
     }
 
     /// Waits for signals; `adopt` takes over what is not the front's. Never returns.
@@ -73,14 +78,26 @@ impl Reloads {
             let changed = since.changed(&newer).filter(|key| key.effect(self.service) == effect);
             changed.map(|key| key.name).collect::<Vec<_>>().join(", ")
         };
-        let (live, waiting) = (keys(&self.current, Effect::Live), keys(&self.started, Effect::Restart));
+        let (mut live, waiting) = (keys(&self.current, Effect::Live), keys(&self.started, Effect::Restart));
         if !waiting.is_empty() {
             log::warn!("reload: these count after a restart only: {waiting}");
         }
         if let Some(warning) = newer.config.openness(self.service) {
             log::warn!("{warning}");
         }
-        self.front.audit().write(Act::new("reload").with("changed", live.as_str()));
+        let mut act = Act::new("reload");
+        if let Some(tls) = self.front.tls() {
+            log::info!("reload: {tls}");
+            for path in tls.changed(self.shown.as_deref()) {
+                let path = path.to_string_lossy();
+                let comma = if live.is_empty() { "" } else { ", " };
+                // Writing into a String cannot fail.
+                let _ = write!(live, "{comma}content of {}", LogValue::new(path.as_ref()));
+                act = act.with("server_certificate", tls.own().to_string());
+            }
+        }
+        self.shown = self.front.tls();
+        self.front.audit().write(act.with("changed", live.as_str()));
         log::info!("reload: changed: {}", if live.is_empty() { "nothing" } else { &live });
         self.current = newer;
         Ok(())

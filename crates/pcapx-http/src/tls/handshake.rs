@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::digest;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::Tls;
+use super::certificate::fingerprint;
 use crate::stream::Stream;
 
 /// What every TLS connection begins with: the record type of a handshake (RFC 8446 §5.1).
@@ -111,14 +111,4 @@ async fn shake_hands(tls: &Tls, mut stream: Stream) -> Result<Secured, Failure> 
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.map(|certificate| fingerprint(certificate).into());
     Ok(Secured { stream, certificate })
-}
-
-fn fingerprint(certificate: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from("sha256:");
-    for byte in digest::digest(&digest::SHA256, certificate).as_ref() {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -14,6 +14,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
+use super::certificate::{Told, fingerprint};
+
 /// HTTP/1.1 is what is spoken here; clients that offer more than that pick it.
 const PROTOCOL: &[u8] = b"http/1.1";
 
@@ -87,10 +89,31 @@ pub(super) fn stamps(files: &config::Tls) -> Vec<Option<Stamp>> {
     paths.into_iter().flatten().map(stamp).collect()
 }
 
-/// What a server offers with these files, and how many certificates it sends.
-pub(super) fn server_config(files: &config::Tls) -> Result<(ServerConfig, usize), TlsError> {
-    let chain = certificates(&files.cert)?;
-    let sent = chain.len();
+/// What these files make.
+pub(super) struct Material {
+    pub(super) config: ServerConfig,
+    /// How many certificates are sent.
+    pub(super) sent: usize,
+    /// The first of them, the service's own.
+    pub(super) own: Told,
+    /// What was in each file.
+    pub(super) contents: Contents,
+}
+
+/// Files and what stands for their content.
+pub(super) type Contents = Vec<(PathBuf, String)>;
+
+/// Reads the files.
+pub(super) fn load(files: &config::Tls) -> Result<Material, TlsError> {
+    let mut contents = Contents::new();
+    let mut read = |path: &Path| {
+        let read = fs::read(path);
+        let bytes = read.map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })?;
+        contents.push((path.to_owned(), fingerprint(&bytes)));
+        Ok(bytes)
+    };
+    let chain = certificates(&files.cert, &read(&files.cert)?)?;
+    let (sent, own) = (chain.len(), Told::of(chain.first().map_or(&[], |own| own)));
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
         .map_err(|_| TlsError::Missing { path: files.key.clone(), expected: "private key" })?;
     let provider = Arc::new(ring::default_provider());
@@ -100,12 +123,10 @@ pub(super) fn server_config(files: &config::Tls) -> Result<(ServerConfig, usize)
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(
-                Arc::new(authorities(path)?),
-                provider,
-            )
-            .build()
-            .map_err(|error| TlsError::Authorities { path: path.clone(), reason: error.to_string() })?;
+            let authorities = Arc::new(authorities(path, &read(path)?)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(authorities, provider).build();
+            let verifier = verifier
+                .map_err(|error| TlsError::Authorities { path: path.clone(), reason: error.to_string() })?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -117,27 +138,22 @@ pub(super) fn server_config(files: &config::Tls) -> Result<(ServerConfig, usize)
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     // Sessions are resumed without state on our side, under keys of this process.
     config.ticketer = ring::Ticketer::new().map_err(TlsError::System)?;
-    Ok((config, sent))
+    Ok(Material { config, sent, own, contents })
 }
 
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
-    for certificate in certificates(path)? {
+    for certificate in certificates(path, pem)? {
         store.add(certificate).map_err(|source| TlsError::Unusable { path: path.to_owned(), source })?;
     }
     Ok(store)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let missing = || TlsError::Missing { path: path.to_owned(), expected: "certificate" };
-    let bytes = read(path)?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(missing()),
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
 }

@@ -11,18 +11,21 @@
 //! together – a renewal writes them one after the other – change nothing either: what was read last goes on, and the next
 //! change is tried again.
 
+mod certificate;
 mod handshake;
 mod material;
 mod watch;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use pcapx_core::config;
 use tokio_rustls::TlsAcceptor;
 
+pub(crate) use self::certificate::Told;
 pub(crate) use self::handshake::{Failure, Secured, accept};
 pub use self::material::TlsError;
-use self::material::{Stamp, stamps};
+use self::material::{Contents, Stamp, stamps};
 pub(crate) use self::watch::follow;
 
 /// TLS as it is offered to the connections that begin now.
@@ -32,6 +35,8 @@ pub(crate) struct Tls {
     seen: Vec<Option<Stamp>>,
     acceptor: TlsAcceptor,
     certificates: usize,
+    own: Told,
+    contents: Contents,
 }
 
 impl Tls {
@@ -39,8 +44,21 @@ impl Tls {
     pub(crate) fn load(files: &config::Tls) -> Result<Self, TlsError> {
         // Before the files themselves: what changes in between is read once more.
         let seen = stamps(files);
-        let (config, certificates) = material::server_config(files)?;
-        Ok(Tls { files: files.clone(), seen, acceptor: TlsAcceptor::from(Arc::new(config)), certificates })
+        let material::Material { config, sent, own, contents } = material::load(files)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Tls { files: files.clone(), seen, acceptor, certificates: sent, own, contents })
+    }
+
+    /// The certificate that is shown.
+    pub(crate) fn own(&self) -> &Told {
+        &self.own
+    }
+
+    /// The files in which something else stands than in those of `former`.
+    pub(crate) fn changed<'t>(&'t self, former: Option<&Tls>) -> impl Iterator<Item = &'t Path> {
+        let known = former.map_or(Vec::new(), |former| former.contents.clone());
+        let newer = self.contents.iter().filter(move |file| !known.contains(file));
+        newer.map(|(path, _)| path.as_path())
     }
 }
 
@@ -54,7 +72,8 @@ impl std::fmt::Debug for Tls {
 impl std::fmt::Display for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.files.cert.to_string_lossy();
-        write!(f, "TLS with {}, certificates: {}", crate::LogValue::new(path.as_ref()), self.certificates)?;
+        let path = crate::LogValue::new(path.as_ref());
+        write!(f, "TLS with {path}, certificates: {}, {}", self.certificates, self.own)?;
         if self.files.client_ca.is_some() {
             f.write_str(", clients need one")?;
         }

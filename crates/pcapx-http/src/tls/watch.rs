@@ -7,7 +7,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Tls;
 use super::material::stamps;
-use crate::{Front, Stop};
+use crate::audit::Act;
+use crate::{Front, LogValue, Stop};
 
 /// How often the files are looked at. Three calls of `stat` in that time cost nothing, and follow links and folders that
 /// are swapped, which watches on files do not.
@@ -31,7 +32,7 @@ pub(crate) async fn follow(front: Arc<Front>, stop: Stop) {
         }
         match Tls::load(&tls.files) {
             Ok(newer) => {
-                log::info!("read again: {newer}");
+                note(&front, &tls, &newer);
                 // Unless a reload has brought other files meanwhile.
                 front.renew_tls(&tls, newer);
                 refused = None;
@@ -42,4 +43,17 @@ pub(crate) async fn follow(front: Arc<Front>, stop: Stop) {
             }
         }
     }
+}
+
+/// Tells what is new, for people and for the audit log.
+fn note(front: &Front, former: &Tls, newer: &Tls) {
+    let changed: Vec<_> = newer.changed(Some(former)).map(|path| path.display().to_string()).collect();
+    if changed.is_empty() {
+        log::debug!("read again, and nothing is new: {newer}");
+        return;
+    }
+    let changed = changed.join(", ");
+    log::info!("read again: {newer}; changed: {}", LogValue::new(&changed));
+    let act = Act::new("reload").with("changed", changed);
+    front.audit().write(act.with("server_certificate", newer.own().to_string()));
 }
