@@ -274,6 +274,25 @@ fn ids_become_file_names() {
 }
 
 #[test]
+fn an_id_is_what_tells_an_alert_from_others() {
+    for (id, is_identified) in [
+        (json!("a"), true),
+        (json!("None"), true),
+        (json!("alert_1739100000"), true),
+        (json!(0), true),
+        (json!(false), true),
+        (json!([]), true),
+        (json!(null), false),
+        (json!(""), false),
+        (json!(" \t"), false),
+    ] {
+        let alert = alert(&json!({"id": id, "unixTimestamp": 1_739_100_000}));
+        assert_eq!(alert.is_identified, is_identified, "{id}");
+    }
+    assert!(!alert(&json!({"unixTimestamp": 1_739_100_000})).is_identified);
+}
+
+#[test]
 fn an_id_of_its_own_time_is_cut_towards_the_epoch() {
     assert_eq!(alert(&json!({"time": 1_700_000_000.999})).id, "alert_1700000000");
     assert_eq!(alert(&json!({"time": -1.5})).id, "alert_-1");

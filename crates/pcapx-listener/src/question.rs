@@ -203,11 +203,10 @@ impl<'a> ByHand<'a> {
     }
 }
 
-/// What makes an alert itself: its id and time. Where the sender gave it no id, alerts of one second are told apart by what
-/// they are about.
+/// What makes an alert itself: its id and time, or, where the sender gave it no id, its time and what it is about.
 fn subject(alert: &Alert) -> String {
     let (id, time) = (&alert.id, alert.time.to_string());
-    if *id != "None" && *id != format!("alert_{}", alert.time.as_secs()) {
+    if alert.is_identified {
         return identity(&[id, &time]);
     }
     let flow = format!("{:?} {:?} {:?} {:?}", alert.client, alert.server, alert.ports, alert.protocol);
@@ -279,7 +278,7 @@ mod tests {
                 question(&json!({"id": id, "clientIp": client, "unixTimestamp": 1_739_100_000}), "")
             };
             assert_eq!(of("10.0.0.1").stem, stem);
-            assert_eq!(of("10.0.0.1").subject == of("10.0.0.2").subject, !id.is_null(), "{id}");
+            assert_ne!(of("10.0.0.1").subject, of("10.0.0.2").subject, "{id}");
         }
         let unnamed =
             |client: &str| question(&json!({"clientIp": client, "unixTimestamp": 1_739_100_000}), "");

@@ -53,6 +53,8 @@ pub struct Alert {
     /// An id counts when it is present, whatever it is: `null` is `None`. Without one it is `alert_` and the
     /// alert's time in seconds since the epoch.
     pub id: String,
+    /// Whether the sender gave it that id; `null` and a text of nothing but spaces tell no alert from another.
+    pub is_identified: bool,
     /// What the alert is about, printed likewise; `Unknown` without a name.
     pub name: String,
     /// Addresses of the side that opened the conversation: alternatives, each once, at most 64.
@@ -81,13 +83,16 @@ impl Alert {
         let ports = fields.find(&fields::PORT, port::original, port::any).unwrap_or_default();
         let protocol = fields.find(&fields::PROTOCOL, protocol::original, protocol::any);
         let (time, flow) = times(&mut fields, now, local);
-        let id = match fields.present(fields::ID) {
+        let sent = fields.present(fields::ID);
+        let is_nothing = |id: &Value| id.is_null() || id.as_str().is_some_and(|text| text.trim().is_empty());
+        let id = match sent {
             Some(id) => python::str(id),
             None => format!("alert_{}", time.as_nanos() / NANOS_PER_SEC),
         };
         let name = fields.present(fields::NAME).map(python::str).or_else(|| fields.kind());
         Self {
             id,
+            is_identified: sent.is_some_and(|id| !is_nothing(id)),
             name: name.unwrap_or_else(|| "Unknown".to_owned()),
             client,
             server,

@@ -19,15 +19,17 @@
 //! `partial` with `open: false` is an answer that a limit has cut; `reason` says so.
 
 mod outline;
+mod parts;
+mod state;
 
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use outline::Outline;
+pub use parts::{About, Directions, Requested, Search, Segment, Span, Timings, Unreadable, Versions};
+pub use state::{Failure, Format, Limit, State, UnknownFormat};
 
 use crate::time::Timestamp;
 use crate::window::{Window, WindowReversed};
@@ -38,51 +40,6 @@ pub const SCHEMA: &str = "pcapx-evidence/1";
 pub const MANIFEST_SUFFIX: &str = ".json";
 /// How a digest's file name ends.
 pub const DIGEST_SUFFIX: &str = ".digest.json";
-
-/// How far a piece of evidence has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Accepted and written down; nothing has been searched yet.
-    Queued,
-    /// What is there is not all: the window is still open, or a limit has cut the answer.
-    Partial,
-    /// Every packet of the window that was recorded and that matches is in the file.
-    Complete,
-    /// The window is over and no packet matched.
-    NoMatch,
-    /// The extraction could not be done.
-    Failed,
-}
-
-/// Why an extraction could not be done, in the words that programs look for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Failure {
-    /// It took longer than `extractor_timeout`.
-    Timeout,
-    /// npcapextract took longer than `extractor_timeout`.
-    NpcapextractTimeout,
-    /// npcapextract could not be started, failed, or left no file.
-    NpcapextractFailed,
-    /// Somebody asked for its end.
-    Cancelled,
-    /// There is no room for the answer, or less than `min_free_bytes` is left.
-    NoSpace,
-    /// The output folder cannot be written.
-    NotWritable,
-    /// Anything else; the listener's log has the reason.
-    Failed,
-}
-
-/// A closed stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Span {
-    /// Its first instant.
-    pub from: Timestamp,
-    /// Its last instant.
-    pub to: Timestamp,
-}
 
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,10 +86,10 @@ pub struct Manifest {
     pub client: Vec<IpAddr>,
     /// The time that was asked for.
     pub asked: Span,
-    /// What of it was recorded, as far as that is known.
+    /// What of it was recorded and can be read, as far as that is known.
     #[serde(default)]
     pub covered: Vec<Span>,
-    /// What of it was not recorded.
+    /// The rest of it: not recorded, removed, or in files that cannot be read.
     #[serde(default)]
     pub gaps: Vec<Span>,
     /// Up to which instant the recording has been searched; the file has all matching packets before it.
@@ -182,197 +139,6 @@ pub struct Manifest {
     pub question: String,
     /// Identity of the alert: its id and time have the same.
     pub subject: String,
-}
-
-/// The limit that has cut an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
-    /// `max_output_bytes`.
-    Bytes,
-    /// `max_output_packets`.
-    Packets,
-}
-
-/// The format of a capture file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// libpcap's; pcapng where that cannot hold the packets.
-    #[default]
-    Pcap,
-    /// pcapng, with comments that tell what the file is.
-    Pcapng,
-}
-
-/// Traffic from and to the client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Directions {
-    /// Packets that the client sent.
-    pub packets_from_client: u64,
-    /// Their bytes on the wire.
-    pub bytes_from_client: u64,
-    /// Packets that went to the client.
-    pub packets_to_client: u64,
-    /// Their bytes on the wire.
-    pub bytes_to_client: u64,
-}
-
-/// What an extraction has looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Search {
-    /// Capture files searched.
-    pub segments: u64,
-    /// Capture files of the window whose indexes tell that no packet matches.
-    pub excluded: u64,
-    /// Capture files that could not be read, or not to their end.
-    pub unread: u64,
-    /// Packets looked at: of files with indexes those near a match, of others all.
-    pub scanned: u64,
-    /// Those of them that are in the window.
-    pub in_window: u64,
-}
-
-/// A segment that was searched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Segment {
-    /// Its path below the timeline.
-    pub file: String,
-    /// Its first packet.
-    #[serde(default)]
-    pub first: Option<Timestamp>,
-    /// Its last packet.
-    #[serde(default)]
-    pub last: Option<Timestamp>,
-    /// Its packets.
-    #[serde(default)]
-    pub packets: Option<u64>,
-}
-
-/// A capture file that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unreadable {
-    /// Its path below the timeline.
-    pub file: String,
-    /// What is the matter with it.
-    pub reason: String,
-}
-
-/// What the alert says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    /// Its id, as text.
-    pub id: String,
-    /// What it is about.
-    pub name: String,
-    /// When it was raised.
-    pub time: Timestamp,
-}
-
-/// Who asked, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requested {
-    /// The request's id in the listener's log.
-    pub id: String,
-    /// When it came.
-    pub at: Timestamp,
-    /// From where.
-    pub peer: String,
-    /// As whom; `-` is nobody in particular.
-    pub user: String,
-}
-
-/// How long it took, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timings {
-    /// From the request to the first search.
-    pub waited_ms: u64,
-    /// Finding out what has to be read, all searches together.
-    pub plan_ms: u64,
-    /// Reading, testing and writing.
-    pub search_ms: u64,
-    /// Bringing the file onto the disk and under its name.
-    pub publish_ms: u64,
-    /// Searches that were made: one, and one more when an open window was over.
-    pub searches: u32,
-}
-
-/// Which programs made it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versions {
-    /// pcapx's version.
-    pub pcapx: String,
-}
-
-impl State {
-    /// The word in a manifest.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Partial => "partial",
-            Self::Complete => "complete",
-            Self::NoMatch => "no_match",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Format {
-    /// The word in a manifest, and the ending of a file's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pcap => "pcap",
-            Self::Pcapng => "pcapng",
-        }
-    }
-}
-
-/// `bytes` in hexadecimal digits, as hashes stand in manifests.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
-impl Failure {
-    /// What people are told.
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Timeout => "the extraction took longer than it may",
-            Self::NpcapextractTimeout => "npcapextract took longer than it may",
-            Self::NpcapextractFailed => "npcapextract failed",
-            Self::Cancelled => "the extraction was cancelled",
-            Self::NoSpace => "there is not enough free space for evidence",
-            Self::NotWritable => "the folder of evidence cannot be written",
-            Self::Failed => "the extraction failed",
-        }
-    }
-}
-
-/// A word that names no [`Format`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected pcap or pcapng")]
-pub struct UnknownFormat;
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        [Self::Pcap, Self::Pcapng].into_iter().find(|format| format.as_str() == word).ok_or(UnknownFormat)
-    }
-}
-
-impl Span {
-    /// The window as a stretch of time.
-    pub const fn of(window: Window) -> Self {
-        Self { from: window.start(), to: window.end() }
-    }
 }
 
 impl Manifest {
@@ -460,6 +226,13 @@ impl Manifest {
     pub fn file_name(&self) -> String {
         self.file.clone().unwrap_or_else(|| format!("{}.{}", self.name, self.format.as_str()))
     }
+}
+
+/// `bytes` in hexadecimal digits, as hashes stand in manifests.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// Whether this version reads manifests of `schema`: those of [`SCHEMA`], and of what adds to it.

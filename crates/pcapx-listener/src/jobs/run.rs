@@ -69,15 +69,15 @@ impl Jobs {
         manifest.timings.waited_ms = millis(manifest.request.at, begun);
         let error = match found {
             Ok(haul) => {
-                let is_kept = tell(haul, &mut manifest);
-                if !is_kept {
+                let told = tell(haul, &mut manifest);
+                if !told.is_kept {
                     manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
                 }
                 let is_cut = manifest.limit.is_some();
                 let is_far = manifest.asked.to > begun.saturating_add(FAR);
                 let follows = self.rules.get().completion == Completion::Follow;
                 let stays_open = !is_over && !is_cut && !is_far && follows;
-                conclude(&mut manifest, stays_open, is_kept);
+                conclude(&mut manifest, stays_open, told);
                 if !is_over && !stays_open && manifest.state == State::Complete {
                     let why = if follows { TOO_FAR } else { NOT_OVER };
                     (manifest.state, manifest.reason) = (State::Partial, Some(why.to_owned()));
@@ -156,8 +156,8 @@ impl Jobs {
         let mut manifest = Manifest::clone(&manifest);
         let error = match found {
             Ok(haul) => {
-                let is_kept = tell(haul, &mut manifest);
-                conclude(&mut manifest, false, is_kept);
+                let told = tell(haul, &mut manifest);
+                conclude(&mut manifest, false, told);
                 manifest.searched_up_to = Some(manifest.asked.to);
                 None
             }
@@ -269,15 +269,27 @@ impl Jobs {
     }
 }
 
-/// Writes into `manifest` what was found. Says whether what is there is kept: more was found before.
-fn tell(haul: Haul, manifest: &mut Manifest) -> bool {
-    let is_kept = haul.file.is_none() && manifest.file.is_some();
+/// What a manifest tells now.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// What was found before is kept: it is more.
+    is_kept: bool,
+    /// Packets can be missing, since files could not be read.
+    is_unread: bool,
+}
+
+/// Writes into `manifest` what was found.
+fn tell(haul: Haul, manifest: &mut Manifest) -> Told {
+    let told = Told {
+        is_kept: haul.file.is_none() && manifest.file.is_some(),
+        is_unread: haul.report.as_ref().is_some_and(|report| report.unread.is_some()),
+    };
     haul.tell(manifest);
-    is_kept
+    told
 }
 
 /// The state that follows from what was found.
-fn conclude(manifest: &mut Manifest, stays_open: bool, is_kept: bool) {
+fn conclude(manifest: &mut Manifest, stays_open: bool, told: Told) {
     manifest.open = stays_open;
     let has_packets = manifest.file.is_some();
     manifest.state = match (stays_open || manifest.limit.is_some(), has_packets) {
@@ -285,14 +297,13 @@ fn conclude(manifest: &mut Manifest, stays_open: bool, is_kept: bool) {
         (false, true) => State::Complete,
         (false, false) => State::NoMatch,
     };
-    if manifest.state == State::Complete && !is_kept && manifest.reason.is_some() {
-        // It tells of files that could not be read.
+    if manifest.state == State::Complete && told.is_unread && !told.is_kept {
         manifest.state = State::Partial;
     }
     if manifest.state == State::Complete {
         manifest.reason = None;
         // What was found before had been all there was, or nobody knows.
-        if is_kept && manifest.searched_up_to.is_none_or(|searched| searched < manifest.asked.to) {
+        if told.is_kept && manifest.searched_up_to.is_none_or(|searched| searched < manifest.asked.to) {
             (manifest.state, manifest.reason) = (State::Partial, Some(ROTATED.to_owned()));
         }
     }
