@@ -126,3 +126,27 @@ fn our_own_recorder_knows_better_as_long_as_it_runs() {
     fs::write(dir.path().join(STATUS_NAME), b"{").unwrap();
     assert_eq!(watermark(dir.path(), 5100).0, Basis::Packets);
 }
+
+#[test]
+fn a_recording_reaches_back_to_its_oldest_packet_whenever_its_files_were_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let oldest = || Catalog::open(&[dir.path()]).unwrap().oldest();
+    assert_eq!(oldest(), None);
+    // A name is believed, a file without packets and one that is none tell nothing.
+    put(dir.path(), "1772356190.000000.pcap", &[], 0, 9_000);
+    assert_eq!(oldest(), Some(at(-10_000)));
+    fs::write(dir.path().join("none.pcap"), "nonsense").unwrap();
+    put(dir.path(), "empty.pcap", &[], 0, -90_000);
+    // The newer file was copied first.
+    put(dir.path(), "a.pcap", &[-3000, -2000], 0, 500_000);
+    put(dir.path(), "b.pcapng", &[-20_000, -19_000], 0, 600_000);
+    assert_eq!(oldest(), Some(at(-20_000)));
+    // Of many that nobody knows the first that were written are looked at; the others the next time.
+    for number in 0..40 {
+        put(dir.path(), &format!("m{number}.pcap"), &[-30_000 - number], 0, 700_000 + number);
+    }
+    let catalog = Catalog::open(&[dir.path()]).unwrap();
+    let first = catalog.oldest().unwrap();
+    assert!(first <= at(-30_000) && first > at(-30_039), "{first}");
+    assert_eq!(catalog.oldest(), Some(at(-30_039)));
+}

@@ -48,7 +48,10 @@ pub(super) fn markup(manifest: &Manifest, digest: Option<&Digest>, zone: &LocalZ
                     @if request.user != "-" { span.quiet { " as " (Foreign::new(&request.user).bounded(80)) } }
                 }))
                 (fact("Took", &html! {
-                    (millis(timings.plan_ms + timings.search_ms + timings.publish_ms))
+                    @match timings.plan_ms + timings.search_ms + timings.publish_ms {
+                        0 => "less than 1\u{a0}ms",
+                        took => (millis(took)),
+                    }
                     @if timings.waited_ms > 0 { span.quiet { " after " (millis(timings.waited_ms)) " of waiting" } }
                     @if timings.searches > 1 { span.quiet { " in " (timings.searches) " searches" } }
                 }))

@@ -108,11 +108,9 @@ impl Gauges {
             let backlog = indexer.backlog() as f64;
             page.gauge("pcapx_index_backlog_segments", "Finished capture files without an index", backlog)?;
         }
-        // The recorder knows the oldest packet; of other recorders' files the names or the times of writing tell, which are
-        // a file's length later than its first packet.
+        // The recorder knows the oldest packet; of other recorders' files they themselves tell.
         let told = status.and_then(|status| status.oldest_kept);
-        let oldest = told
-            .or_else(|| segments.iter().map(|segment| segment.named_time.unwrap_or(segment.modified)).min());
+        let oldest = told.or_else(|| catalog.oldest());
         let Some(oldest) = oldest else { return Ok(()) };
         let horizon = seconds(Timestamp::now()) - seconds(oldest);
         page.gauge("pcapx_timeline_horizon_seconds", "How far back packets can be asked for", horizon)

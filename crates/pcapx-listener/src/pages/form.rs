@@ -20,7 +20,7 @@ use super::rows::encoded;
 const OFFERED: Duration = Duration::from_secs(600);
 /// Windows up to now that are a click away: seconds and what they are called.
 const QUICK: [(u64, &str); 4] =
-    [(300, "last 5 minutes"), (900, "last 15 minutes"), (3600, "last hour"), (86_400, "last 24 hours")];
+    [(300, "5 minutes"), (900, "15 minutes"), (3600, "hour"), (86_400, "24 hours")];
 /// Shows what "Check" would, while somebody types.
 pub(super) const PREVIEW: &str = include_str!("preview.js");
 /// Characters of a filter that are repeated: a page of it.
@@ -140,8 +140,8 @@ pub(super) fn markup(fields: &Fields, told: &Told, zone: &LocalZone, oldest: Opt
                         aria-invalid=[is_invalid("to")] aria-describedby=[slip("to")];
                 }
                 p.quick.wide.small {
-                    span.quiet { "Up to now: " }
-                    @for (seconds, name) in QUICK { a href=(quick(fields, seconds)) { (name) } }
+                    span.quiet { "The last" }
+                    @for (seconds, name) in QUICK { a href=(quick(fields, seconds)) aria-label={ "The last " (name) } { (name) } }
                 }
                 label {
                     span { "Format" }
@@ -300,7 +300,7 @@ mod tests {
         assert!(endless.timed(&warsaw(), now).meant(&warsaw()).is_ok());
         let page = markup(&asked, &Told::Nothing, &warsaw(), None).into_string();
         assert!(
-            page.contains(r#"<a href="?view=ask&amp;last=3600&amp;filter=port%2053">last hour</a>"#),
+            page.contains(r#"<a href="?view=ask&amp;last=3600&amp;filter=port%2053" aria-label="The last hour">hour</a>"#),
             "{page}"
         );
     }

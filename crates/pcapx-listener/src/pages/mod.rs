@@ -183,7 +183,7 @@ impl Shared {
                 @if is_live { a.button href="?still" { "Stop refreshing" } } @else { a.button href="./" { "Keep up to date" } }
             }
             (recording.figures(&charts, &self.zone))
-            (charts.markup(&self.zone))
+            @if recording.is_told() || charts.told_lost().is_some() { (charts.markup(&self.zone)) }
             (recording.room())
             (self.all_jobs(offer))
         };

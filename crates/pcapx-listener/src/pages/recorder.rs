@@ -57,6 +57,11 @@ impl Recording {
         Self { status, files, oldest, backlog, evidence, now }
     }
 
+    /// Whether a recorder tells what it receives and loses.
+    pub(super) fn is_told(&self) -> bool {
+        self.status.is_ok()
+    }
+
     fn state(&self) -> Option<RecorderState> {
         self.status.as_ref().ok().map(|status| status.state(self.now))
     }
@@ -180,14 +185,9 @@ impl Recording {
     }
 }
 
-/// The oldest packet: the recorder knows it; of other recorders' files the names or the times of writing tell, which are a
-/// file's length later than its first packet.
+/// The oldest packet: the recorder knows it; of other recorders' files they themselves tell.
 fn oldest(status: Option<&RecorderStatus>, catalog: Option<&Catalog>) -> Option<Timestamp> {
-    let of_files = || {
-        let times = catalog?.segments().iter().map(|segment| segment.named_time.unwrap_or(segment.modified));
-        times.min()
-    };
-    status.and_then(|status| status.oldest_kept).or_else(of_files)
+    status.and_then(|status| status.oldest_kept).or_else(|| catalog?.oldest())
 }
 
 fn sources(status: &RecorderStatus) -> Markup {

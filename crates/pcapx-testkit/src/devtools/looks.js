@@ -46,6 +46,11 @@
       const ratio = contrast(over(channels(isDrawn ? style.fill : style.color), under), under);
       if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${named(element)}`);
     }
+    for (const input of document.querySelectorAll("input:placeholder-shown")) {
+      const under = ground(input);
+      const ratio = contrast(over(channels(getComputedStyle(input, "::placeholder").color), under), under);
+      if (ratio < 4.5 && input.placeholder.trim()) found.push(`${ratio.toFixed(2)} ${input.placeholder}`);
+    }
     return found;
   };
 

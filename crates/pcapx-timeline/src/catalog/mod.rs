@@ -17,6 +17,7 @@
 mod disk;
 mod folder;
 mod memory;
+mod oldest;
 mod plan;
 pub(crate) mod probe;
 mod resolve;
