@@ -168,7 +168,9 @@ impl Gates {
         let origin = origin(context, &user);
         let question = match terms.reader.read(object, &query, origin.at) {
             // A browser sends credentials by itself, whoever made the page that asks.
-            Asked::Question(question) if question.about.is_none() && pages::is_elsewhere(&head.headers) => {
+            Asked::Question(question)
+                if question.about.is_none() && terms.offer.is_elsewhere(&head.headers) =>
+            {
                 return Err(Refusal::Elsewhere);
             }
             Asked::Question(question) => *question,

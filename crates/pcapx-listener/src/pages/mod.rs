@@ -41,7 +41,7 @@ use self::asked::{Asked, Fields};
 use self::charts::Charts;
 use self::form::Told;
 pub(crate) use self::history::History;
-pub(crate) use self::origin::is_elsewhere;
+use self::origin::Names;
 pub(crate) use self::post::{Sent, is_form};
 use self::recorder::Recording;
 use self::rows::Links;
@@ -85,13 +85,19 @@ pub(crate) struct Offer {
     links: Links,
     by_hand: bool,
     queue: usize,
+    names: Names,
 }
 
 impl Offer {
     /// What `config` has.
     pub(crate) fn new(config: &Config) -> Arc<Self> {
         let (by_hand, queue) = (config.allow_ad_hoc, config.max_queued_extractions);
-        Arc::new(Self { links: Links::new(config), by_hand, queue })
+        Arc::new(Self { links: Links::new(config), by_hand, queue, names: Names::new(config) })
+    }
+
+    /// Whether a browser says that another site's page makes it send this.
+    pub(crate) fn is_elsewhere(&self, headers: &HeaderMap) -> bool {
+        self.names.is_elsewhere(headers)
     }
 }
 

@@ -10,21 +10,58 @@
 //!
 //! Browsers send `Sec-Fetch-Site` to `https:` and to this machine only, `Origin` with every form. Behind a proxy that changes
 //! `Host`, plain HTTP has neither that fits: forms are refused there.
+//!
+//! **Names.** Whoever owns a name can have it resolve to this machine once their page is loaded (DNS rebinding): that page is
+//! one "of this service" to the browser. It knows no credentials, so it gets nowhere where they are asked for; where they
+//! are not, the name that a browser asks for has to be an address or a [known](Names) one. Other programs are not asked.
+
+use std::net::IpAddr;
 
 use hyper::Uri;
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use pcapx_core::config::{Config, Service};
 
 /// Where the page is from that made a browser ask.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a browser says that a page of this service asks.
-pub(crate) fn is_own(headers: &HeaderMap) -> bool {
-    word(headers) == Some(true)
-}
+/// The names under which browsers may ask; `None` for any.
+#[derive(Debug)]
+pub(crate) struct Names(Option<Vec<String>>);
 
-/// Whether a browser says that another site's page asks.
-pub(crate) fn is_elsewhere(headers: &HeaderMap) -> bool {
-    word(headers) == Some(false)
+impl Names {
+    /// Those of `config`: this machine, `host` and the host of `download_url_base`, unless credentials are asked for.
+    pub(crate) fn new(config: &Config) -> Self {
+        let base = config.download_url_base.as_deref().and_then(|base| base.parse::<Uri>().ok());
+        let base = base.as_ref().and_then(Uri::host);
+        let known = ["localhost", config.host.as_str()].into_iter().chain(base);
+        let is_open = !config.auth(Service::Listener).is_on();
+        Self(is_open.then(|| known.map(str::to_ascii_lowercase).collect()))
+    }
+
+    /// Whether a browser says that a page of this service asks.
+    pub(crate) fn is_own(&self, headers: &HeaderMap) -> bool {
+        self.word(headers) == Some(true)
+    }
+
+    /// Whether a browser says that another site's page asks.
+    pub(crate) fn is_elsewhere(&self, headers: &HeaderMap) -> bool {
+        self.word(headers) == Some(false)
+    }
+
+    fn word(&self, headers: &HeaderMap) -> Option<bool> {
+        word(headers).map(|is_own| is_own && self.has_host_of(headers))
+    }
+
+    fn has_host_of(&self, headers: &HeaderMap) -> bool {
+        let Some(known) = &self.0 else { return true };
+        let asked = only(headers, &HOST).and_then(|host| place(&format!("http://{host}")));
+        asked.is_some_and(|(host, _)| {
+            // A name may end with the dot of the root.
+            let name = host.strip_suffix('.').unwrap_or(&host);
+            let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+            address.parse::<IpAddr>().is_ok() || known.iter().any(|known| known == name)
+        })
+    }
 }
 
 /// What a browser says; `None` when none asks.
@@ -99,11 +136,42 @@ mod tests {
     fn two_words_are_none() {
         let mut headers = HeaderMap::from_iter([(SEC_FETCH_SITE, HeaderValue::from_static("same-origin"))]);
         headers.append(SEC_FETCH_SITE, HeaderValue::from_static("cross-site"));
-        assert!(!is_own(&headers) && is_elsewhere(&headers));
+        assert_eq!(word(&headers), Some(false));
         let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("a"))]);
         headers.append(ORIGIN, HeaderValue::from_static("http://a"));
         headers.append(ORIGIN, HeaderValue::from_static("http://b"));
-        assert!(!is_own(&headers) && is_elsewhere(&headers));
-        assert!(!is_own(&HeaderMap::new()) && !is_elsewhere(&HeaderMap::new()));
+        assert_eq!(word(&headers), Some(false));
+        assert_eq!(word(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_name_that_somebody_else_points_here_is_not_ours() {
+        let any = Names(None);
+        let known = Names(Some(vec!["localhost".to_owned(), "pcap.example.com".to_owned()]));
+        for (host, is_known) in [
+            ("10.0.0.5:8888", true),
+            ("[2001:db8::5]:8888", true),
+            ("localhost:8888", true),
+            ("PCAP.example.com", true),
+            ("pcap.example.com.:8888", true),
+            ("rebound.example.net:8888", false),
+            ("pcap.example.com.rebound.example.net", false),
+            ("10.0.0.5.rebound.example.net", false),
+            ("localhost.rebound.example.net", false),
+            ("", false),
+        ] {
+            let value = |text: &str| HeaderValue::from_str(text).unwrap();
+            let origin = value(&format!("http://{host}"));
+            let by_form = HeaderMap::from_iter([(HOST, value(host)), (ORIGIN, origin)]);
+            let site = HeaderValue::from_static("same-origin");
+            let by_fetch = HeaderMap::from_iter([(HOST, value(host)), (SEC_FETCH_SITE, site)]);
+            for headers in [&by_form, &by_fetch] {
+                assert_eq!(known.is_own(headers), is_known, "{host}");
+                assert_eq!(known.is_elsewhere(headers), !is_known, "{host}");
+                assert!(host.is_empty() || any.is_own(headers), "{host}");
+            }
+            let by_program = HeaderMap::from_iter([(HOST, value(host))]);
+            assert!(!known.is_own(&by_program) && !known.is_elsewhere(&by_program), "{host}");
+        }
     }
 }

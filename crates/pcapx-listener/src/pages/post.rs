@@ -11,7 +11,6 @@ use pcapx_http::{Reply, reply};
 
 use super::asked::{Asked, Fields};
 use super::form::{Meant, Told};
-use super::origin;
 use super::{OFF, Offer, Pages, is_wanted, rows};
 use crate::answer;
 use crate::jobs::{Accepted, Held, Origin};
@@ -22,8 +21,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// How long a browser waits for the first answer before it gets a page that tells how far it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const ELSEWHERE: &str =
-    "This was not sent by the form on this page, or a proxy hides that it was. Nothing has been done.";
+const ELSEWHERE: &str = "This was not sent by the form on this page, or a proxy hides that it was, or this service is not known by this \
+    name (keys host and download_url_base). Nothing has been done.";
 const BUSY: &str = "As many extractions run and wait as may. Try again in some seconds.";
 
 /// Whether a POST whose body is no JSON is the form.
@@ -56,7 +55,7 @@ impl Pages {
         offer: &Offer,
     ) -> (Reply, Sent) {
         let fields = Fields::parse(&String::from_utf8_lossy(body));
-        if !origin::is_own(&head.headers) {
+        if !offer.names.is_own(&head.headers) {
             return self.refused(StatusCode::FORBIDDEN, fields, ELSEWHERE, "cross-site").await;
         }
         if !offer.by_hand {

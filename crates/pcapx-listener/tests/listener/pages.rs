@@ -6,7 +6,7 @@ use std::path::Path;
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::browser::{self, photograph, visit};
 use pcapx_testkit::devtools::Devtools;
-use pcapx_testkit::process::{self, PATIENCE, Reply, Service, Site, basic, poll};
+use pcapx_testkit::process::{self, Connection, PATIENCE, Reply, Service, Site, basic, poll};
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, HELD};
@@ -385,6 +385,38 @@ fn only_a_form_of_ours_may_ask() {
         let answered = |body: &str| process::request(service.address(), "POST", "/", &more, body.as_bytes());
         assert_eq!(answered(&question).status, asked, "{more:?}");
         assert_eq!(answered(&alert("a", 1)).status, alerted, "{more:?}");
+    }
+}
+
+#[test]
+fn without_credentials_a_name_that_is_pointed_here_may_not_ask() {
+    let question = json!({"filter": "port 443", "from": AT - 10, "to": AT + 10}).to_string();
+    for (user, host, form, asked) in [
+        ("", "rebound.example.net:8888", 403, 403),
+        ("", "pcap.example.com", 303, 200),
+        ("", "localhost:8888", 303, 200),
+        ("u", "rebound.example.net:8888", 303, 200),
+    ] {
+        let mut site = site();
+        site.set("allow_ad_hoc", true).set("download_url_base", "https://pcap.example.com/evidence/");
+        site.set("listener_auth_user", user);
+        let service = listener(&site);
+        let (origin, right) = (format!("http://{host}"), basic(b"u:"));
+        let send = |more: &[(&str, &str)], body: &str| {
+            let lines: String = more.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
+            let head = format!(
+                "POST /?view=ask HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\nAuthorization: {right}\r\n{lines}\r\n",
+                body.len()
+            );
+            Connection::open(service.address()).exchange(&[head.as_bytes(), body.as_bytes()].concat()).status
+        };
+        let origin = ("Origin", origin.as_str());
+        assert_eq!(send(&[BROWSER, FORM, origin], ASKED), form, "{user} {host}");
+        assert_eq!(send(&[BROWSER, FORM, OWN], ASKED), form, "{user} {host}");
+        assert_eq!(send(&[origin], &question), asked, "{user} {host}");
+        // No browser asks, and an alert is taken from everybody.
+        assert_eq!(send(&[], &question), 200, "{user} {host}");
+        assert_eq!(send(&[origin], &alert("a", 1)), 200, "{user} {host}");
     }
 }
 
