@@ -5,6 +5,8 @@
 //!                   └─► the folder itself, as a whole: at first, when events were lost, when nobody tells
 //! ```
 //!
+//! What is not served has no place here: links that lead out of the folder or nowhere, and what is no file.
+//!
 //! Names are remembered, nothing else: a bounded number of bytes, see [`names`]. A folder is listed again
 //!
 //! * when it is another one, or the kernel has lost events;
@@ -16,18 +18,21 @@
 mod names;
 mod watch;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, open, stat};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, lstat, open, stat};
 use rustix::io::Errno;
 
 use names::Names;
 pub(crate) use names::{Cursor, Files, Name, Slice};
 use watch::{Change, Heard, Watch};
+
+use crate::folder::{Folder, Found, Patience};
 
 /// File systems tell times of change in steps; the coarsest is FAT's.
 const QUIET: Duration = Duration::from_secs(2);
@@ -118,14 +123,16 @@ impl Shelf {
 
 impl State {
     fn refresh(&mut self, folder: &PathBuf) -> Result<(), Errno> {
-        let heard = self.hear();
+        let heard = self.hear(folder);
         let now = stat(folder)?;
         let is_same = self.known.is_some_and(|known| known.id == id(&now));
         let is_unchanged = self.known.is_some_and(|known| known.changed == changed(&now));
         let is_known = match heard {
             Heard::Lost => false,
             // A change after the first hearing is heard now.
-            Heard::All(0) if self.watch.is_some() && !is_unchanged => matches!(self.hear(), Heard::All(1..)),
+            Heard::All(0) if self.watch.is_some() && !is_unchanged => {
+                matches!(self.hear(folder), Heard::All(1..))
+            }
             Heard::All(_) if self.watch.is_some() => true,
             Heard::All(_) => is_unchanged && self.known.is_some_and(|known| known.is_settled),
         };
@@ -137,9 +144,11 @@ impl State {
     }
 
     /// Takes over what the kernel has told.
-    fn hear(&mut self) -> Heard {
+    fn hear(&mut self, folder: &Path) -> Heard {
         let Some(watch) = &self.watch else { return Heard::All(0) };
         let heard = watch.hear(|name, change| match change {
+            // The kernel does not tell what came.
+            Change::Came if !is_served(folder, name, FileType::Unknown) => self.names.went(name),
             Change::Came => self.names.came(name),
             Change::Went => self.names.went(name),
         });
@@ -165,12 +174,28 @@ impl State {
         let mut entries = RawDir::new(&place, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
             let entry = entry?;
-            if entry.file_type() != FileType::Directory {
-                self.names.came(CStr::to_bytes(entry.file_name()));
+            let name = CStr::to_bytes(entry.file_name());
+            if is_served(folder, name, entry.file_type()) {
+                self.names.came(name);
             }
         }
         self.known = Some(Known { id: id(&found), changed: changed(&found), is_settled: is_settled(&found) });
         Ok(())
+    }
+}
+
+/// Whether `name`, which is of `kind` as far as that is known, is a file that can be had.
+fn is_served(folder: &Path, name: &[u8], kind: FileType) -> bool {
+    let name = Path::new(OsStr::from_bytes(name));
+    let looked = || lstat(folder.join(name)).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let kind = if kind == FileType::Unknown { looked().unwrap_or(kind) } else { kind };
+    match kind {
+        FileType::RegularFile => true,
+        FileType::Symlink => {
+            let found = Folder::new(folder.to_owned()).find(name, Patience::Endless);
+            matches!(found, Ok(Found::File(..)))
+        }
+        _ => false,
     }
 }
 
@@ -221,6 +246,34 @@ mod tests {
         }
         assert_eq!(shelf.looks(), Looks { listings: 1, changes: 8 });
         assert_eq!(shelf.files(&Name::new(b"c")).unwrap(), Some(Files { pcap: true, ..Files::default() }));
+    }
+
+    #[test]
+    fn what_is_not_served_is_not_there() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("alerts");
+        fs::create_dir(&folder).unwrap();
+        fs::write(dir.path().join("secret.pcap"), "secret").unwrap();
+        let shelf = Shelf::new(folder.clone());
+        let fill = |prefix: &str| {
+            let name = |name: &str| folder.join(format!("{prefix}-{name}.pcap"));
+            fs::write(name("file"), "").unwrap();
+            symlink(format!("{prefix}-file.pcap"), name("inside")).unwrap();
+            symlink("../secret.pcap", name("out")).unwrap();
+            symlink(name("file"), name("absolute")).unwrap();
+            symlink("missing", name("dangling")).unwrap();
+            rustix::fs::mknodat(rustix::fs::CWD, name("fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        };
+        // What stands there, and what the kernel tells of.
+        fill("a");
+        assert_eq!(newest(&shelf), ["a-inside", "a-file"]);
+        fill("b");
+        assert_eq!(newest(&shelf), ["b-inside", "b-file", "a-inside", "a-file"]);
+        // What was a file and is none any more.
+        fs::remove_file(folder.join("b-file.pcap")).unwrap();
+        symlink("../secret.pcap", folder.join("b-file.pcap")).unwrap();
+        assert!(!newest(&shelf).contains(&"b-file".to_owned()));
     }
 
     #[test]
