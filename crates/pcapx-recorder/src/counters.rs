@@ -7,6 +7,7 @@ use pcapx_core::time::Timestamp;
 
 use crate::bursts::Burst;
 use crate::losses::Losses;
+use crate::pulse::Pulse;
 
 /// How far packets may be behind what came before them: a block of the ring waits for 50 ms to be filled, queues of several
 /// processors are microseconds apart, and a loaded machine is late with either.
@@ -61,6 +62,8 @@ pub struct Counters {
     pub bytes_kept: AtomicU64,
     /// What was lost in segments that are not sealed yet.
     pub losses: Losses,
+    /// Whether the threads still do their work.
+    pub pulse: Pulse,
 }
 
 impl Counters {

@@ -18,6 +18,7 @@ use pcapx_core::window::Window;
 
 use crate::chunk::{Chunk, Pool};
 use crate::counters::{Counters, OUT_OF_ORDER};
+use crate::pulse::Part;
 use crate::record::{RECORD_HEADER_BYTES, RecordForm};
 use crate::rotation::{Extent, Rotation};
 use crate::sieve::{Sieve, Tally};
@@ -123,6 +124,7 @@ impl Desk {
     fn follow<S: PacketSource>(&mut self, source: &mut S, stop: &AtomicBool) -> Ended {
         let mut is_stopping = false;
         loop {
+            self.counters.pulse.beat(Part::Intake);
             if stop.load(Ordering::Relaxed) && !is_stopping {
                 is_stopping = true;
                 if let Err(error) = source.stop() {

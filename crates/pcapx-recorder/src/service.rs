@@ -14,6 +14,7 @@ use pcapx_core::local::LocalZone;
 use crate::counters::Counters;
 use crate::inputs;
 use crate::intake::IntakePlan;
+use crate::manager::{self, Manager};
 use crate::metrics::{Board, Metrics};
 use crate::options::Settings;
 use crate::privileges::{Account, PrivilegeError};
@@ -150,6 +151,7 @@ fn follow<S: PacketSource>(
         settings.dir_mode,
         LocalZone::system(),
     );
+    manager::status("putting in order what an earlier recorder has left");
     let recovered = recover(&layout, settings.index)?;
     if recovered != Recovered::default() {
         log::info!("an earlier recorder was ended: {recovered}");
@@ -169,18 +171,23 @@ fn follow<S: PacketSource>(
     };
     let intake = IntakePlan { rotation, form, sieve };
     let storage = StoragePlan { layout, reserve: settings.file_bytes, is_indexed: settings.index };
-    log::info!(
+    let what = format!(
         "recording {} ({}) to {}, at most {} MB",
         source.name(),
         form.link_type,
         dump.display(),
         limit >> 20
     );
+    log::info!("{what}");
     let board = settings.metrics.map(|_| Board::default());
     let _metrics = settings.metrics.zip(board.clone()).map(|(address, board)| Metrics::start(address, board));
     let folders = (timeline.as_deref().unwrap_or(dump), dump.as_path());
     let status = Status::start(folders, source.name(), (limit, settings.snaplen), counters, board);
+    let manager = Manager::start(what, counters, stop);
     let recorded = record(source, intake, storage, room, counters, stop);
+    if let Some(manager) = manager {
+        manager.finish();
+    }
     status.finish();
     Ok(recorded?)
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pcapx_core::local::LocalZone;
 use pcapx_core::time::Timestamp;
@@ -13,13 +13,17 @@ use pcapx_core::window::Window;
 use pcapx_recorder::counters::Counters;
 use pcapx_recorder::intake::IntakePlan;
 use pcapx_recorder::options::DiskLimit;
+use pcapx_recorder::pulse::{Part, Vitals};
 use pcapx_recorder::record::RecordForm;
 use pcapx_recorder::recording::record;
 use pcapx_recorder::rotation::Rotation;
 use pcapx_recorder::sieve::Sieve;
 use pcapx_recorder::source::{FileSource, PacketSource};
-use pcapx_recorder::storage::{Layout, Retention, StoragePlan, recover};
+use pcapx_recorder::storage::{
+    Layout, MakeRoom, Retention, SegmentPaths, StorageError, StoragePlan, recover,
+};
 use pcapx_testkit::capture;
+use pcapx_testkit::process::{PATIENCE, poll};
 use pcapx_testkit::tool::{self, Tcpdump};
 use pcapx_testkit::trace::Trace;
 use pcapx_timeline::Catalog;
@@ -105,6 +109,54 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 }
 
 const MINUTE: Rotation = Rotation { duration: Some(Duration::from_secs(60)), bytes: None, packets: None };
+
+/// A disk that does not answer until it is let go.
+struct Hung(std::sync::mpsc::Receiver<()>);
+
+impl MakeRoom for Hung {
+    fn make_room(&mut self) -> Result<(), StorageError> {
+        let _ = self.0.recv();
+        Ok(())
+    }
+
+    fn keep_limit(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn disk_is_full(&mut self) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
+    fn begun(&mut self, _: &SegmentPaths, _: Timestamp) {}
+
+    fn sealed(&mut self, _: &SegmentPaths) {}
+
+    fn lost(&mut self, _: &SegmentPaths) {}
+}
+
+#[test]
+fn a_writer_that_hangs_is_noticed() {
+    let site = Site::new();
+    let trace = site.trace(64 << 10);
+    let (counters, (release, hangs)) = (Arc::new(Counters::default()), std::sync::mpsc::channel());
+    let mut source = FileSource::open(&trace[0], 65_535).unwrap();
+    let form = RecordForm { link_type: source.link_type(), snaplen: 65_535, nanoseconds: true };
+    let plan = StoragePlan { layout: site.layout(), reserve: 1 << 20, is_indexed: true };
+    let intake = IntakePlan { rotation: MINUTE, form, sieve: None };
+    let recording = std::thread::spawn({
+        let counters = Arc::clone(&counters);
+        move || record(&mut source, intake, plan, Hung(hangs), &counters, &AtomicBool::new(false))
+    });
+    let mut vitals = Vitals::new(Instant::now());
+    // The sealing comes round every two seconds, so whoever does not for five of them hangs.
+    let patience = Duration::from_secs(5);
+    let hanging = || vitals.hanging(&counters.pulse, Instant::now(), patience);
+    let noticed = poll(PATIENCE, hanging).expect("nobody notices");
+    assert!(matches!(noticed, Part::Intake | Part::Storage), "{noticed}");
+    drop(release);
+    recording.join().unwrap().unwrap();
+    assert!(packets(&segments(&site.dump())).len() == packets(&trace).len());
+}
 
 #[test]
 fn every_packet_is_recorded_once_in_segments_that_end_with_the_minute() {

@@ -14,6 +14,7 @@ use super::error::is_disk_full;
 use super::open_segment::{Finished, Index};
 use super::{Layout, SegmentPaths, StorageError};
 use crate::counters::Counters;
+use crate::pulse::Part;
 
 /// After this time without a segment to be sealed, indexes are made that there was no room for.
 const INDEX_AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -82,6 +83,7 @@ struct Desk {
 impl Desk {
     fn follow(&mut self, segments: &Receiver<Finished>) -> Result<(), StorageError> {
         loop {
+            self.counters.pulse.beat(Part::Sealing);
             match segments.recv_timeout(INDEX_AGAIN_AFTER) {
                 Ok(segment) => self.seal(segment)?,
                 Err(RecvTimeoutError::Timeout) => self.index(),
@@ -114,6 +116,7 @@ impl Desk {
     /// Makes the indexes that a full disk had no room for, while there is nothing to seal.
     fn index(&mut self) {
         while let Some(path) = self.unindexed.pop() {
+            self.counters.pulse.beat(Part::Sealing);
             match index_segment(&path, &IndexPlace::beside(), &CancelToken::new(), |_| ()) {
                 Ok(_) => {}
                 Err(IndexError::Write(error)) if is_disk_full(&error) => {

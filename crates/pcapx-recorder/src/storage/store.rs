@@ -22,6 +22,7 @@ use crate::bursts::Bursts;
 use crate::chunk::{Chunk, Returns};
 use crate::counters::{Counters, OUT_OF_ORDER};
 use crate::losses::Lost;
+use crate::pulse::Part;
 use crate::record::RecordForm;
 
 /// How often the thread looks at the disk: whether others fill it, whether the segment is still there.
@@ -92,6 +93,7 @@ impl<R: MakeRoom> Store<R> {
 
     fn follow(&mut self, messages: &Receiver<Message>) -> Result<(), StorageError> {
         loop {
+            self.counters.pulse.beat(Part::Storage);
             match messages.recv_timeout(LOOK_EVERY) {
                 Ok(Message::Begin { first, form, kernel_drops }) => self.begin(first, form, kernel_drops)?,
                 Ok(Message::Write { chunk, is_due, quiet_until }) => {

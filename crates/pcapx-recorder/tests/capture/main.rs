@@ -7,6 +7,7 @@ mod bytes;
 mod changes;
 mod interface;
 mod loss;
+mod manager;
 mod namespace;
 mod privileges;
 mod program;

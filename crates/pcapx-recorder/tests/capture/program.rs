@@ -45,6 +45,15 @@ impl Program {
         program
     }
 
+    /// Starts it as a service manager does that listens at `socket` and wants a sign of life every second.
+    pub(crate) fn start_managed(words: &str, socket: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pcapx-recorder"));
+        command.env("NOTIFY_SOCKET", socket).env("WATCHDOG_USEC", "1000000").env_remove("WATCHDOG_PID");
+        let program = Self::spawn(command, words);
+        program.logged("recording ", 1);
+        program
+    }
+
     /// Starts it and waits for nothing.
     pub(crate) fn launch(words: &str) -> Self {
         Self::spawn(Command::new(env!("CARGO_BIN_EXE_pcapx-recorder")), words)
