@@ -1,6 +1,6 @@
 //! Whether the threads that record still do their work.
 //!
-//! Each of them has a loop that comes round by itself, also when there is nothing to do: it [beats](Pulse::beat) there. One that hangs – in
+//! Each of them has a loop that comes round by itself, also when there is nothing to do: it beats there. One that hangs – in
 //! a write that does not return, in a lock – beats no more, and [`Vitals`] notice.
 
 use std::fmt;
