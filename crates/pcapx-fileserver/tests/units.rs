@@ -1,4 +1,4 @@
-//! The systemd units of both services: correct, and closed.
+//! The systemd units of the services and the recorder: correct, and closed.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn deploy() -> PathBuf {
 #[test]
 fn the_units_are_as_closed_as_they_were() {
     let Some(analyze) = tool::require("systemd-analyze") else { return };
-    for unit in ["pcapx-listener.service", "pcapx-fileserver.service"] {
+    for unit in ["pcapx-listener.service", "pcapx-fileserver.service", "pcapx-recorder.service"] {
         let output = analyze
             .command()
             .args(["security", "--offline=true", "--no-pager"])
@@ -39,7 +39,8 @@ fn the_units_are_as_closed_as_they_were() {
 #[test]
 fn systemd_understands_every_line() {
     let Some(analyze) = tool::require("systemd-analyze") else { return };
-    let units = ["pcapx.target", "pcapx-listener.service", "pcapx-fileserver.service"];
+    let units =
+        ["pcapx.target", "pcapx-listener.service", "pcapx-fileserver.service", "pcapx-recorder.service"];
     let sockets = ["pcapx-listener.socket", "pcapx-fileserver.socket"];
     let mut command = analyze.command();
     // Pages are not installed here either.
