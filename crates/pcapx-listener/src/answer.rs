@@ -102,6 +102,8 @@ fn status(manifest: &Manifest) -> StatusCode {
         _ if manifest.open => StatusCode::ACCEPTED,
         (State::Failed, failure) => failure_status(failure.unwrap_or(Failure::Failed)),
         (State::NoMatch, _) => StatusCode::NOT_FOUND,
+        // A limit has no room for the first packet.
+        _ if manifest.file.is_none() => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,
     }
 }

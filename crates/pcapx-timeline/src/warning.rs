@@ -1,7 +1,7 @@
 //! What a query met that its answer does not show: files that could not be used, or not to their end.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::link::LinkType;
 use crate::segment::SegmentError;
@@ -48,6 +48,10 @@ impl Warning {
             SegmentError::Io(e) if e.kind() == std::io::ErrorKind::NotFound => WarningKind::Vanished,
             SegmentError::Io(e) => WarningKind::Unreadable(e.to_string()),
             SegmentError::Damaged { .. } => WarningKind::Damaged(error.to_string()),
+            // Something has been written over its beginning, or it never reached the disk.
+            SegmentError::NotACapture { .. } if is_capture_name(&path) => {
+                WarningKind::Damaged(error.to_string())
+            }
             SegmentError::TooShort { .. } | SegmentError::NotACapture { .. } => {
                 WarningKind::NotSearched(error.to_string())
             }
@@ -55,6 +59,14 @@ impl Warning {
         };
         Self { path, kind }
     }
+}
+
+/// Whether a recorder would call a capture like that: `x.pcap`, `x.pcap.tmp`, Suricata's `log.pcap.1739100000`.
+fn is_capture_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut endings = name.rsplit('.').skip_while(|ending| *ending == "tmp" || is_number(ending));
+    endings.next().is_some_and(|ending| matches!(ending, "pcap" | "pcapng" | "cap" | "dmp"))
 }
 
 impl WarningKind {
@@ -94,6 +106,28 @@ impl fmt::Display for Warning {
             WarningKind::LinkTypeUnknown(link) => {
                 write!(f, "has packets of {link}, which cannot be searched for addresses, ports or protocols")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_called_a_capture_and_is_none_is_damaged() {
+        for (name, is_capture) in [
+            ("1739100000.000001.pcap", true),
+            ("x.pcapng.tmp", true),
+            ("log.pcap.1739100000", true),
+            ("a.cap", true),
+            ("x.pcap.gz", false),
+            ("notes.txt", false),
+            ("pcap", true),
+            ("1739100000", false),
+            ("x.pcapx", false),
+        ] {
+            assert_eq!(is_capture_name(Path::new("/t").join(name).as_path()), is_capture, "{name}");
         }
     }
 }

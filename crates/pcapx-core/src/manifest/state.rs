@@ -15,7 +15,7 @@ pub enum State {
     Partial,
     /// Every packet of the window that was recorded and that matches is in the file.
     Complete,
-    /// The window is over and no packet matched.
+    /// The window is over, or lies too far ahead to be waited for, and no packet matched.
     NoMatch,
     /// The extraction could not be done.
     Failed,

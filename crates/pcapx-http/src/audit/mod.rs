@@ -12,8 +12,8 @@
 //!
 //! - The first line of all has number 1 and follows nothing. The service never removes a file, so a log that begins later
 //!   has lost its beginning by somebody's hand – unless that was archived and its last line is known.
-//! - A full file ends with the act [`ROTATE`], so that the file after it cannot go without notice.
-//! - A run ends with the act [`STOP`]. Where the next [`START`] follows something else, the service was killed, or lines
+//! - A full file ends with the act `rotate`, so that the file after it cannot go without notice.
+//! - A run ends with the act `stop`. Where the next `start` follows something else, the service was killed, or lines
 //!   were cut off there.
 //!
 //! What a chain cannot show by itself is that whole runs at its very *end* were cut off, or that somebody made a whole new

@@ -82,7 +82,8 @@ fn sentence(reason: &EmptyReason, coverage: &Coverage, timeline: &Path, zone: &L
             format!("nothing was recorded {}", stretch(*gap, coverage.window, zone))
         }
         EmptyReason::RotatedOut { horizon } => {
-            format!("already rotated out, the recording reaches back to {}", at(*horizon))
+            let horizon = at(*horizon);
+            format!("already rotated out or never recorded, the recording reaches back to {horizon}")
         }
         EmptyReason::NotYetWritten { newest }
             if coverage.window.end() < Timestamp::now().saturating_sub(SETTLE) =>

@@ -35,6 +35,8 @@ pub(crate) struct Extent {
     pub(crate) up_to: Timestamp,
     /// Up to here somebody recorded, also while nothing came.
     pub(crate) recorded: Option<Timestamp>,
+    /// Nothing has been written for a while, and that is all that is known: a recorder may hold packets back, or be gone.
+    pub(crate) is_guessed: bool,
 }
 
 impl Reach {
@@ -51,7 +53,8 @@ impl Reach {
         // Where no recorder speaks, the files have been asked already.
         let files = recorded.map(|_| catalog.watermark(now)).filter(|files| files.basis == Basis::Packets);
         let up_to = files.map_or(told.up_to, |files| files.up_to.max(told.up_to));
-        Some(Extent { up_to, recorded })
+        let is_guessed = told.basis == Basis::Quiet && files.is_none();
+        Some(Extent { up_to, recorded, is_guessed })
     }
 
     /// Whether a window that ends at `end` is over at `now`, when the recording reaches to `reach`.
@@ -98,7 +101,8 @@ mod tests {
     #[test]
     fn a_window_is_over_when_the_recording_reaches_beyond_it_or_patience_ends() {
         let at = Timestamp::from_secs;
-        let reach = |nanos| Some(Extent { up_to: Timestamp::from_nanos(nanos), recorded: None });
+        let reach =
+            |nanos| Some(Extent { up_to: Timestamp::from_nanos(nanos), recorded: None, is_guessed: false });
         let second = at(100).as_nanos();
         assert!(!Reach::is_over(at(100), at(101), None));
         assert!(

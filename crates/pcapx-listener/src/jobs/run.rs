@@ -19,6 +19,9 @@ const TOO_FAR: &str = "the window's end lies too far ahead to be waited for";
 /// Why an answer is not all although its window is over.
 const ROTATED: &str =
     "packets have been rotated out since they were found: they are kept, and others may be missing";
+/// Why an answer may not be all, although its window is over.
+const SILENT: &str =
+    "the recording ends before the window: what its recorder may still hold back is not there yet";
 /// How far ahead a window's end may lie to be waited for: the longest `after`, and clocks that are a day ahead.
 const FAR: Duration = Duration::from_secs(2 * 86_400);
 
@@ -71,6 +74,7 @@ impl Jobs {
             Ok(haul) => {
                 let told = tell(haul, &mut manifest);
                 if !told.is_kept {
+                    let reach = reach.filter(|_| manifest.limit.is_none());
                     manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
                 }
                 let is_cut = manifest.limit.is_some();
@@ -158,7 +162,10 @@ impl Jobs {
             Ok(haul) => {
                 let told = tell(haul, &mut manifest);
                 conclude(&mut manifest, false, told);
-                manifest.searched_up_to = Some(manifest.asked.to);
+                manifest.searched_up_to = manifest.limit.is_none().then_some(manifest.asked.to);
+                if reach.is_none_or(|reach| reach.is_guessed || reach.up_to <= manifest.asked.to) {
+                    doubt(&mut manifest);
+                }
                 None
             }
             Err(CutError::Cancelled) if self.is_cancelled() => return None,
@@ -306,6 +313,20 @@ fn conclude(manifest: &mut Manifest, stays_open: bool, told: Told) {
         if told.is_kept && manifest.searched_up_to.is_none_or(|searched| searched < manifest.asked.to) {
             (manifest.state, manifest.reason) = (State::Partial, Some(ROTATED.to_owned()));
         }
+    }
+}
+
+/// Nobody knows whether the recording that ends before the window is all that will be: the next question searches again.
+fn doubt(manifest: &mut Manifest) {
+    let Some(newest) = manifest.recording.map(|recording| recording.to) else { return };
+    if newest >= manifest.asked.to {
+        return;
+    }
+    if manifest.limit.is_none() {
+        manifest.searched_up_to = Some(newest);
+    }
+    if manifest.state == State::Complete {
+        (manifest.state, manifest.reason) = (State::Partial, Some(SILENT.to_owned()));
     }
 }
 

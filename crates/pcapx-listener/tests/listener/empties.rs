@@ -1,7 +1,9 @@
 //! Why an answer has no packets: each reason made on purpose, and told in the text, the log and the manifest.
 
-use std::fs;
+use std::fs::{self, File};
+use std::time::{Duration, UNIX_EPOCH};
 
+use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Manifest, State};
 use pcapx_core::time::Timestamp;
 use pcapx_testkit::capture::{Packet, Pcap};
@@ -58,7 +60,7 @@ fn a_time_in_which_nobody_recorded() {
 fn a_time_that_has_been_rotated_out() {
     let site = Site::new();
     record(&site, "1.pcap", 100, 300);
-    let reason = "already rotated out, the recording reaches back to 2025-02-09 11:21:40";
+    let reason = "already rotated out or never recorded, the recording reaches back to 2025-02-09 11:21:40";
     assert_reason(&site, 0, MIDDLE, reason);
 }
 
@@ -91,6 +93,53 @@ fn files_that_cannot_be_read() {
     fs::write(site.timeline_dir().join("also.pcap"), [0x1f, 0x8b, 8, 0, 1, 2, 3, 4]).unwrap();
     let reason = "2 capture files could not be read, the first is also.pcap";
     assert_reason(&site, 100, "2025-02-09 11:21:35 and 2025-02-09 11:21:45", reason);
+}
+
+/// The packets are on the disk, at whichever end of the recording: nobody is told that they are gone or still to come.
+#[test]
+fn a_segment_whose_beginning_is_spoilt_is_not_taken_for_a_time_without_a_recording() {
+    let span = |n: i64| (-250 + 100 * n, -150 + 100 * n);
+    let name = |n: i64| format!("{}.000000.pcap", AT + span(n).0);
+    for spoilt in 0..5 {
+        let site = Site::new();
+        for n in 0..5 {
+            record(&site, &name(n), span(n).0, span(n).1);
+        }
+        let path = site.timeline_dir().join(name(spoilt));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..1000].fill(0);
+        fs::write(&path, bytes).unwrap();
+        let modified = UNIX_EPOCH + Duration::from_secs((AT + span(spoilt).1).cast_unsigned());
+        File::options().append(true).open(&path).unwrap().set_modified(modified).unwrap();
+        let middle = i64::midpoint(span(spoilt).0, span(spoilt).1);
+        let zone = LocalZone::named("UTC").unwrap();
+        let [from, to] = [-5, 5].map(|by| zone.spoken(Timestamp::from_secs(AT + middle + by)));
+        let reason = format!("the capture file {} could not be read", name(spoilt));
+        assert_reason(&site, middle, &format!("{from} and {to}"), &reason);
+
+        // Over all of it the answer is not complete, and the manifest says where it is not; elsewhere nothing is the matter.
+        let service = listener(&site);
+        let ask = |id: &str, at: i64, around: u32| {
+            let alert = format!(r#"{{"id": "{id}", "clientIp": "10.0.0.1", "unixTimestamp": {}}}"#, AT + at);
+            assert_eq!(
+                post(service.address(), &format!("/?before={around}&after={around}"), &alert).status,
+                200
+            );
+            let stem = zone.compact(Timestamp::from_secs(AT + at));
+            let path = site.output_dir().join(format!("{stem}_{id}.json"));
+            Manifest::from_json(&fs::read(path).unwrap()).unwrap()
+        };
+        let all = ask("all", 0, 260);
+        assert_eq!((all.state, all.packets), (State::Partial, Some(400)), "{spoilt}: {:?}", all.reason);
+        assert_eq!(all.unreadable.iter().map(|of| of.file.clone()).collect::<Vec<_>>(), [name(spoilt)]);
+        assert_eq!(all.search.unwrap().unread, 1);
+        assert!(all.gaps.iter().any(|gap| gap.from <= Timestamp::from_secs(AT + middle)));
+        for n in (0..5).filter(|n| *n != spoilt) {
+            let other = ask("other", i64::midpoint(span(n).0, span(n).1), 5);
+            assert_eq!((other.state, other.packets, other.reason), (State::Complete, Some(11), None));
+            assert_eq!((other.unreadable, other.gaps), (vec![], vec![]));
+        }
+    }
 }
 
 /// What was found beside a file that could not be read is not all there was; an archive that stands there is nobody's concern.

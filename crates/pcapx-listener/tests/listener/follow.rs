@@ -3,7 +3,7 @@
 use std::fs;
 use std::fs::File;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pcapx_core::manifest::{Manifest, State};
 use pcapx_core::time::Timestamp;
@@ -258,6 +258,39 @@ fn a_rest_of_another_link_type_makes_it_pcapng() {
     );
     let is_alone = || (evidence(&recording.site) == [file.clone()]).then_some(());
     assert!(poll(PATIENCE, is_alone).is_some(), "the first file stays: {:?}", evidence(&recording.site));
+}
+
+/// A recorder that writes when its buffer is full may have more than it has written; nobody knows, and so nobody says that it
+/// is all.
+#[test]
+fn a_recorder_that_has_fallen_silent_is_not_taken_at_its_word() {
+    let mut recording = Recording::new();
+    recording.record(-10_000, -500);
+    let quiet_for = |recording: &Recording, secs: u64| {
+        let modified = SystemTime::now() - Duration::from_secs(secs);
+        for entry in fs::read_dir(recording.site.timeline_dir()).unwrap() {
+            File::options().append(true).open(entry.unwrap().path()).unwrap().set_modified(modified).unwrap();
+        }
+    };
+    quiet_for(&recording, 0);
+    let service = listener(&recording.site);
+    let target = "/?before=5&after=1";
+    assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
+    assert!(recording.manifest().open);
+    quiet_for(&recording, 20);
+    let ended = poll(PATIENCE, || Some(recording.manifest()).filter(|manifest| !manifest.open)).unwrap();
+    assert_eq!((ended.state, ended.packets), (State::Partial, Some(18)));
+    let reason =
+        "the recording ends before the window: what its recorder may still hold back is not there yet";
+    assert_eq!(ended.reason.as_deref(), Some(reason));
+    assert_eq!(ended.searched_up_to, ended.recording.map(|recording| recording.to));
+
+    // It writes at last, and who asks again gets that.
+    recording.record(-500, 3_000);
+    quiet_for(&recording, 20);
+    assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
+    let manifest = recording.manifest();
+    assert_eq!((manifest.state, manifest.packets, manifest.open), (State::Complete, Some(25), false));
 }
 
 /// Far ahead are only clocks that are wrong.

@@ -49,6 +49,8 @@ fn a_file_over_a_limit_ends_with_a_whole_packet_and_says_so() {
             (state, false, limit, reason),
             "{key} {value}"
         );
+        // Behind the cut there can be more at any time.
+        assert_eq!(told.searched_up_to.is_some(), limit.is_none(), "{key} {value}");
     }
 }
 
@@ -63,6 +65,7 @@ fn a_limit_that_has_no_room_for_a_packet_is_named() {
     assert!(text.starts_with("ERROR: no packets matched ") && text.contains(reason), "{text}");
     let told = manifest(&site, &stem("a"));
     assert_eq!((told.state, told.limit, told.file), (State::Partial, Some(Limit::Bytes), None));
+    assert_eq!(ask(service.address(), "POST /", &alert("a", 3)).0, 404);
     assert!(evidence(&site).is_empty());
 }
 

@@ -4,13 +4,14 @@
 //! the stretch without segments that the window may begin or end in. Where only a name tells about one of these, the file
 //! itself is asked when the query is done, and only if the answer can matter.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::Coverage;
 use super::gathered::{Gathered, Inside};
 use super::spans::Recorded;
-use crate::catalog::probe::{self, SLACK, Span};
+use super::troubled::Troubled;
+use crate::catalog::probe::{self, Span};
 use crate::catalog::{Learned, Segment};
 use crate::query::Query;
 use crate::warning::Warning;
@@ -143,28 +144,20 @@ impl<'c> Draft<'c> {
             all.ask(ends.after.map(|(_, segment)| segment));
             all.ask(ends.named_after.filter(|named| is_older(named, known)));
         }
-        // What was written to last before the window began does not matter.
-        let is_harmless = |segment: &&&Segment| segment.modified.saturating_add(SLACK) < window.start();
-        let harmless: HashSet<_> =
-            unreadable.iter().filter(is_harmless).map(|segment| &segment.path).collect();
+        let mut troubled: HashMap<&Path, Troubled> = all.troubled().collect();
+        troubled.extend(unreadable.iter().map(|segment| (&*segment.path, Troubled::of_unreadable(segment))));
         let mut hidden: HashMap<&Path, &Warning> = HashMap::new();
         for warning in warnings.iter().filter(|warning| warning.kind.may_hide_packets()) {
-            if !harmless.contains(&warning.path) {
+            if troubled.get(&*warning.path).is_none_or(|troubled| troubled.concerns(window)) {
                 hidden.entry(&warning.path).or_insert(warning);
             }
         }
         let mut segments_unreadable: Vec<_> = hidden.values().copied().cloned().collect();
         segments_unreadable.sort_by(|a, b| a.path.cmp(&b.path));
         // What was never read, an archive that stands beside, is no part of the recording.
-        let is_lost =
-            |segment: &&&Segment| hidden.get(&*segment.path).is_some_and(|warning| warning.kind.is_lost());
-        let lost = unreadable.iter().filter(is_lost);
-        // A file is written to for the last time a moment after its last packet came.
-        let lost = lost.map(|segment| {
-            let begun = segment.named_time.unwrap_or_else(|| segment.modified.saturating_sub(SLACK));
-            (begun, segment.modified)
-        });
-        Coverage { segments_unreadable, ..all.coverage(&hidden, lost.collect()) }
+        let is_lost = |path: &&&Path| hidden.get(**path).is_some_and(|warning| warning.kind.is_lost());
+        let lost: Vec<_> = troubled.keys().filter(is_lost).map(|path| troubled[path].stretch()).collect();
+        Coverage { segments_unreadable, ..all.coverage(&hidden, &lost) }
     }
 }
 

@@ -47,15 +47,25 @@ pub enum EmptyReason {
 impl EmptyReason {
     pub(super) fn of(coverage: &Coverage) -> Self {
         let Coverage { window, gaps, segments, .. } = coverage;
+        let unreadable = || {
+            let first = coverage.segments_unreadable.first()?;
+            let segments = coverage.segments_unreadable.len() as u64;
+            Some(Self::Unreadable { segments, first: first.to_string() })
+        };
+        // A part of the recording that cannot be read is there; what was never part of it may be an archive.
+        if coverage.segments_unreadable.iter().any(|warning| warning.kind.is_lost())
+            && let Some(reason) = unreadable()
+        {
+            return reason;
+        }
         let whole = (coverage.covered.is_empty() && segments.is_empty()).then(|| gaps.first()).flatten();
         match (whole.map(|gap| gap.kind), coverage.oldest, coverage.newest) {
             (Some(GapKind::BeforeOldest), Some(horizon), _) => return Self::RotatedOut { horizon },
             (Some(GapKind::AfterNewest), _, Some(newest)) => return Self::NotYetWritten { newest },
             _ => {}
         }
-        if let Some(first) = coverage.segments_unreadable.first() {
-            let segments = coverage.segments_unreadable.len() as u64;
-            return Self::Unreadable { segments, first: first.to_string() };
+        if let Some(reason) = unreadable() {
+            return reason;
         }
         if segments.is_empty() && coverage.covered.is_empty() {
             return Self::NothingRecorded { gap: *window };

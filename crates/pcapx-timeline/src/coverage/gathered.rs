@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::draft::{Seen, least};
 use super::spans::{self, Recorded};
+use super::troubled::Troubled;
 use super::{Coverage, Drops, GAP_TOLERANCE, SegmentCoverage};
 use crate::catalog::probe::{self, Span};
 use crate::catalog::{Learned, QUIET, Segment};
@@ -69,11 +70,20 @@ impl<'q> Gathered<'q> {
         }
     }
 
-    /// The coverage, of which `hidden` takes away what cannot be read, and `lost` whole files.
+    /// From where on there may be more in each segment than was read, should it not be readable to its end.
+    pub(super) fn troubled(&self) -> impl Iterator<Item = (&'q Path, Troubled)> {
+        self.found.iter().map(|found| {
+            let segment = found.inside.segment;
+            let begun = Some(found.last.unwrap_or(found.first));
+            (&*segment.path, Troubled { begun, modified: segment.modified })
+        })
+    }
+
+    /// The coverage, of which `hidden` takes away what cannot be read; that lies in the stretches `lost`.
     pub(super) fn coverage(
         self,
         hidden: &HashMap<&Path, &Warning>,
-        mut lost: Vec<(Timestamp, Timestamp)>,
+        lost: &[(Timestamp, Timestamp)],
     ) -> Coverage {
         let Self { query, found, oldest, newest } = self;
         let window = query.window;
@@ -81,14 +91,13 @@ impl<'q> Gathered<'q> {
         for found in &found {
             let warning = hidden.get(&*found.inside.segment.path);
             recordings.extend(found.readable(warning.map(|warning| &warning.kind)));
-            lost.extend(warning.map(|_| (found.last.unwrap_or(found.first), found.inside.segment.modified)));
         }
         if let Some((newest, up_to)) =
             newest.zip(query.complete_up_to).filter(|(newest, up_to)| newest < up_to)
         {
             recordings.push(Recorded::between(newest, up_to));
         }
-        let (covered, gaps) = spans::cut(&spans::join(recordings, GAP_TOLERANCE, &lost), window);
+        let (covered, gaps) = spans::cut(&spans::join(recordings, GAP_TOLERANCE, lost), window);
         let quiet_since = Timestamp::now().saturating_sub(QUIET);
         let is_inside = |found: &&Found<'_>| window.overlaps(found.recorded.from, found.recorded.to);
         let mut segments: Vec<_> =

@@ -23,6 +23,7 @@ mod draft;
 mod empty;
 mod gathered;
 mod spans;
+mod troubled;
 
 use std::path::PathBuf;
 use std::time::Duration;
