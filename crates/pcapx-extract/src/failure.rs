@@ -61,7 +61,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Time { .. } | Self::Filter(_) | Self::WindowReversed { .. } => Code::Usage,
             Self::Timeline(_) | Self::NotACapture { .. } => Code::Unreadable,
-            Self::Extract(ExtractError::Output { .. })
+            Self::Extract(ExtractError::Output { .. } | ExtractError::NoRoom { .. })
             | Self::Output { .. }
             | Self::Spool { .. }
             | Self::Stdout(_)

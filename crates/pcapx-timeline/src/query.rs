@@ -38,6 +38,8 @@ pub struct Query<'c> {
     pub(crate) notes: Option<NotesOf>,
     pub(crate) client: Vec<IpAddr>,
     pub(crate) is_digested: bool,
+    /// Bytes that are to stay free; 0 is no floor.
+    pub(crate) keep_free: u64,
 }
 
 /// The format of an answer.
@@ -80,6 +82,7 @@ impl<'c> Query<'c> {
             notes: None,
             client: Vec::new(),
             is_digested: false,
+            keep_free: 0,
         }
     }
 
@@ -168,7 +171,7 @@ impl<'c> Query<'c> {
 
     /// What an answer says of itself, if it is a pcapng file: `notes` is asked with what is known of the coverage before the
     /// search, and again after it with the limit that was met as well; the later ones stand in the file, unless they are longer
-    /// and a limit of bytes leaves no room for that. It ends with statistics of its interfaces then, with what was
+    /// and a limit of bytes or the [floor of free space](Self::keep_free) leaves no room for that. It ends with statistics of its interfaces then, with what was
     /// [lost](crate::coverage::Coverage::drops).
     #[must_use]
     pub fn notes(
@@ -190,6 +193,17 @@ impl<'c> Query<'c> {
     #[must_use]
     pub fn digest(mut self, is_digested: bool) -> Self {
         self.is_digested = is_digested;
+        self
+    }
+
+    /// Leaves at least `bytes` of the output's volume free; 0 is no floor. The query fails with [`ExtractError::NoRoom`] before
+    /// there is less, whatever it is writing: packets, a copy in another order, parts.
+    ///
+    /// It looks at the volume after every 4 MiB. Where others write at the same time there may be less by that much, and by what
+    /// the file system rounds up.
+    #[must_use]
+    pub fn keep_free(mut self, bytes: u64) -> Self {
+        self.keep_free = bytes;
         self
     }
 

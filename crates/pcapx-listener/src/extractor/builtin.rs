@@ -121,6 +121,7 @@ impl Work {
         let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.cut.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
         query = query.client(self.cut.manifest.client.iter().copied()).digest(true);
+        query = query.keep_free(self.cut.keep_free);
         if self.cut.manifest.format == Format::Pcapng {
             query = query.format(query::Format::Pcapng);
         }
@@ -228,6 +229,7 @@ fn error_of(error: ExtractError) -> CutError {
     match error {
         ExtractError::Cancelled => CutError::Cancelled,
         ExtractError::DeadlinePassed => CutError::TimedOut,
+        ExtractError::NoRoom { .. } => CutError::NoSpace(error.to_string()),
         ExtractError::Output { ref source, .. } => unwritten(source.kind(), error.to_string()),
         error => CutError::Failed(error.to_string()),
     }

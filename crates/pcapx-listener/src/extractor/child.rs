@@ -1,7 +1,7 @@
 //! Runs one external program so that nothing of it is left when the run is over.
 //!
 //! ```text
-//! spawn in a group of its own ─► wait for exit │ limit │ cancel ─► SIGKILL the group ─► reap
+//! spawn in a group of its own ─► wait for exit │ limit │ cancel │ no room ─► SIGKILL the group ─► reap
 //! ```
 //!
 //! The group is killed in every case, after a good exit too, *before* the child is reaped: until then its
@@ -38,6 +38,8 @@ pub(super) enum Ending {
     TimedOut,
     /// The service asked for its end and it was killed.
     Cancelled,
+    /// There was no room for what it writes and it was killed.
+    NoRoom,
 }
 
 /// A finished run.
@@ -49,8 +51,13 @@ pub(super) struct Run {
     pub(super) stderr: Vec<u8>,
 }
 
-/// Runs `command` without stdin and stdout for at most `limit`.
-pub(super) async fn run(mut command: Command, limit: Duration, mut cancel: Cancel) -> io::Result<Run> {
+/// Runs `command` without stdin and stdout for at most `limit`, and no longer than until `full` is ready.
+pub(super) async fn run(
+    mut command: Command,
+    limit: Duration,
+    mut cancel: Cancel,
+    full: impl Future<Output = ()>,
+) -> io::Result<Run> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
     let mut group = Group::lead_by(command.spawn()?);
     let (dead, died) = oneshot::channel();
@@ -66,6 +73,7 @@ pub(super) async fn run(mut command: Command, limit: Duration, mut cancel: Cance
         _ = &mut exited => None,
         () = cancel.requested() => Some(Ending::Cancelled),
         () = time::sleep(limit) => Some(Ending::TimedOut),
+        () = full => Some(Ending::NoRoom),
     };
     group.kill();
     let ending = match early {
@@ -155,6 +163,8 @@ async fn tail_of(mut pipe: ChildStderr, died: oneshot::Receiver<()>) -> Vec<u8> 
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
     use crate::cancel::Canceller;
 
@@ -166,7 +176,7 @@ mod tests {
 
     async fn run_for(script: &str, limit: Duration) -> Run {
         let canceller = Canceller::new();
-        run(shell(script), limit, canceller.subscribe()).await.unwrap()
+        run(shell(script), limit, canceller.subscribe(), pending()).await.unwrap()
     }
 
     #[tokio::test]
@@ -195,22 +205,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn over_the_limit_or_cancelled_it_is_killed() {
+    async fn over_the_limit_cancelled_or_without_room_it_is_killed() {
         let run = run_for("while :; do sleep 1000; done", Duration::from_millis(50)).await;
         assert!(matches!(run.ending, Ending::TimedOut), "{run:?}");
 
         let canceller = Canceller::new();
         let cancel = canceller.subscribe();
         canceller.cancel();
-        let run = super::run(shell("sleep 1000"), Duration::from_secs(1000), cancel).await.unwrap();
+        let long = Duration::from_secs(1000);
+        let run = super::run(shell("sleep 1000"), long, cancel, pending()).await.unwrap();
         assert!(matches!(run.ending, Ending::Cancelled), "{run:?}");
+
+        let cancel = Canceller::new();
+        let run = super::run(shell("sleep 1000"), long, cancel.subscribe(), async {}).await.unwrap();
+        assert!(matches!(run.ending, Ending::NoRoom), "{run:?}");
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_an_error() {
         let canceller = Canceller::new();
         let missing = Command::new("/nonexistent/npcapextract");
-        let error = run(missing, Duration::from_secs(1), canceller.subscribe()).await.unwrap_err();
+        let error = run(missing, Duration::from_secs(1), canceller.subscribe(), pending()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

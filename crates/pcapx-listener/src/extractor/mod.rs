@@ -45,6 +45,8 @@ pub(crate) struct Cut {
     pub(crate) from: Option<Timestamp>,
     /// Where the file is cut, by an extractor that can.
     pub(crate) limits: Limits,
+    /// Bytes that are to stay free on the disk of the evidence.
+    pub(crate) keep_free: u64,
     /// Up to when somebody recorded, also while nothing came; where that is known.
     pub(crate) recorded: Option<Timestamp>,
 }

@@ -7,6 +7,9 @@
 //! The arguments are passed as a vector, never through a shell. Times are local and whole seconds: the begin is
 //! rounded down, the end up, so that no packet of the window is lost to the missing fraction. Success is exit
 //! status 0 with a file at OUTPUT; a file of size 0 means that nothing matched. OUTPUT is a hidden name.
+//!
+//! The program knows of no floor of free space. So the disk is looked at while it runs, and it is ended when there is too
+//! little left; what it writes between two looks can be over.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -21,6 +24,7 @@ use pcapx_core::local::LocalZone;
 use pcapx_core::time::{NANOS_PER_SEC, Timestamp};
 use pcapx_core::window::Window;
 use pcapx_http::LogValue;
+use tokio::time;
 
 use super::child::{self, Ending};
 use super::{Cut, CutError, Haul};
@@ -31,6 +35,8 @@ use crate::evidence::{EvidenceFolder, sha256};
 pub(super) const PROGRAM: &str = "npcapextract";
 /// The environment variables of our own configuration, secrets among them, which the program has no use for.
 const OWN_VARIABLES: &str = "PCAPX_";
+/// How often the disk is looked at while the program writes: a disk of 2 GB/s takes half a gigabyte meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How far clocks are set back at the end of summer time.
 const FOLD: Duration = Duration::from_secs(3600);
 
@@ -62,12 +68,13 @@ impl Npcapextract {
             }
         }
 
-        let run = child::run(command, self.limit, cancel)
+        let run = child::run(command, self.limit, cancel, self.full(cut.keep_free))
             .await
             .map_err(|error| CutError::Failed(format!("cannot run {}: {error}", self.program.display())))?;
         match run.ending {
             Ending::TimedOut => return Err(CutError::TimedOut),
             Ending::Cancelled => return Err(CutError::Cancelled),
+            Ending::NoRoom => return Err(no_room(cut.keep_free)),
             Ending::Exited(status) if status.success() => {}
             Ending::Exited(status) => {
                 let said = LogValue::new(&run.stderr).bounded(run.stderr.len());
@@ -75,7 +82,7 @@ impl Npcapextract {
             }
         }
 
-        let before = cut.manifest.bytes;
+        let (before, keep_free) = (cut.manifest.bytes, cut.keep_free);
         let (stem, evidence) = (cut.manifest.name.clone(), Arc::clone(&self.evidence));
         let name = format!("{stem}.pcap");
         let published = tokio::task::spawn_blocking(move || match fs::symlink_metadata(hidden.path()) {
@@ -83,6 +90,8 @@ impl Npcapextract {
             Ok(file) if file.len() == 0 => Ok(None),
             // Packets have been rotated away since the same was asked for: the earlier file has more of them.
             Ok(file) if before.is_some_and(|bytes| bytes > file.len()) => Ok(None),
+            // It was faster than we look.
+            Ok(_) if !evidence.has_room(keep_free) => Err(no_room(keep_free)),
             Ok(file) => match evidence.publish(&hidden, &name) {
                 Ok(()) => {
                     evidence.forget_digest(&stem);
@@ -108,6 +117,19 @@ impl Npcapextract {
         Ok(Haul { file, bytes, sha256, took_ms, ..Haul::default() })
     }
 
+    /// Ready once less than `keep_free` bytes are free.
+    async fn full(&self, keep_free: u64) {
+        loop {
+            time::sleep(LOOK_EVERY).await;
+            let evidence = Arc::clone(&self.evidence);
+            // A disk that does not answer holds up nobody else; a panic has been logged where it happened.
+            let has_room = tokio::task::spawn_blocking(move || evidence.has_room(keep_free)).await;
+            if matches!(has_room, Ok(false)) {
+                return;
+            }
+        }
+    }
+
     fn arguments(&self, cut: &Cut, output: &Path) -> [OsString; 10] {
         let (begin, end) = spoken(&self.zone, cut.window);
         [
@@ -123,6 +145,10 @@ impl Npcapextract {
             output.into(),
         ]
     }
+}
+
+fn no_room(keep_free: u64) -> CutError {
+    CutError::NoSpace(format!("less than {keep_free} bytes would be left free"))
 }
 
 /// Both ends in local time, `YYYY-MM-DD HH:MM:SS`. When clocks are set back, a window's end can read earlier than its

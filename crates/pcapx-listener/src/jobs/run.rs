@@ -229,6 +229,7 @@ impl Jobs {
             window,
             from,
             limits: rules.limits,
+            keep_free: rules.min_free_bytes,
             recorded: reach.and_then(|reach| reach.recorded),
         };
         let haul = self.extractor.cut(&cut, job.cancelled()).await?;

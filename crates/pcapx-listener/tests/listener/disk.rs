@@ -16,14 +16,14 @@ use crate::fake::Fake;
 use crate::shelf::{AT, alert, ask, link, manifest, record, stem};
 use crate::{LISTENER, assert_result, evidence, listener, post, request, told};
 
-const NO_SPACE: &str = "ERROR: extraction failed, there is not enough free space for evidence";
+pub(crate) const NO_SPACE: &str = "ERROR: extraction failed, there is not enough free space for evidence";
 const NOT_WRITABLE: &str = "ERROR: extraction failed, the folder of evidence cannot be written";
 
 /// A listener whose output folder is a file system of its own, in a mount namespace of its own. `None`, said aloud, where
 /// that is not allowed.
-struct Mounted {
-    site: Site,
-    service: Service,
+pub(crate) struct Mounted {
+    pub(crate) site: Site,
+    pub(crate) service: Service,
 }
 
 /// Runs `command` behind a `mount` with `options`, and what `more` says about the folder `$1`.
@@ -51,24 +51,29 @@ fn behind_mount(command: &Command, options: &str, more: &str) -> Option<Command>
 }
 
 impl Mounted {
-    fn new(site: Site, options: &str) -> Option<Self> {
+    pub(crate) fn new(site: Site, options: &str) -> Option<Self> {
         let mut command = site.command(LISTENER);
         command.env("TZ", "UTC");
-        let service = Service::spawn(&mut behind_mount(&command, options, "")?);
+        Self::with(site, &command, options)
+    }
+
+    /// The same with the command that runs it.
+    pub(crate) fn with(site: Site, command: &Command, options: &str) -> Option<Self> {
+        let service = Service::spawn(&mut behind_mount(command, options, "")?);
         Some(Self { service: service.unwrap_or_else(|error| panic!("{error}")), site })
     }
 
     /// The output folder as the listener sees it.
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         let folder = self.site.output_dir();
         Path::new(&format!("/proc/{}/root", self.service.pid())).join(folder.strip_prefix("/").unwrap())
     }
 
-    fn manifest(&self, name: &str) -> Manifest {
+    pub(crate) fn manifest(&self, name: &str) -> Manifest {
         Manifest::from_json(&fs::read(self.folder().join(format!("{name}.json"))).unwrap()).unwrap()
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder()).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

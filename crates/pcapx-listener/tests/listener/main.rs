@@ -9,6 +9,7 @@ mod disk;
 mod empties;
 mod external;
 mod fake;
+mod floor;
 mod follow;
 mod gates;
 mod guessing;

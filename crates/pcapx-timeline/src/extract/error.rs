@@ -23,6 +23,14 @@ pub enum ExtractError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// There would be less free space on the volume than [is to be kept](crate::query::Query::keep_free).
+    #[error("the output {path:?} has no room: less than {floor} bytes would be left free")]
+    NoRoom {
+        /// The file or its folder.
+        path: PathBuf,
+        /// The floor, in bytes.
+        floor: u64,
+    },
     /// A thread of the extraction could not be started.
     #[error("no thread to read with: {0}")]
     Thread(io::Error),

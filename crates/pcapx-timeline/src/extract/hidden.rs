@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::ExtractError;
+use super::room::BelowFloor;
 
 /// Hidden files of unfinished output begin with this, whoever left them behind.
 pub const UNFINISHED_PREFIX: &str = ".pcapx-unfinished-";
@@ -29,7 +30,11 @@ pub(super) fn hidden_beside(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 pub(super) fn failed(path: &Path, source: io::Error) -> ExtractError {
-    ExtractError::Output { path: path.to_owned(), source }
+    let path = path.to_owned();
+    match BelowFloor::of(&source) {
+        Some(BelowFloor { floor }) => ExtractError::NoRoom { path, floor },
+        None => ExtractError::Output { path, source },
+    }
 }
 
 pub(super) fn folder_of(path: &Path) -> &Path {

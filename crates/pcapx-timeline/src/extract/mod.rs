@@ -17,6 +17,9 @@
 //! **Memory** does not depend on the size of segments or answer: a bounded number of segments is read at a time, each
 //! with one read buffer and a queue of two batches.
 //!
+//! **Room.** Whatever is written – the hidden file, its copy in another order, parts – ends before the volume has less free
+//! space than is to be kept (`room.rs`).
+//!
 //! **Formats.** The hidden file is begun as pcap, when the first packet shows what kind. A packet of another kind ends
 //! that attempt, and the query runs again for a pcapng file. It is rare and costs time, never a packet.
 
@@ -37,6 +40,7 @@ mod previous;
 mod publish;
 mod read_ahead;
 mod resort;
+mod room;
 mod scan;
 mod write_behind;
 

@@ -13,6 +13,7 @@ use super::encode::{Encoding, Kind, Written, pcap_header};
 use super::hidden::{failed, hidden_beside, pcapng_name};
 use super::numbering::{NUMBER_AT, Numbering};
 use super::previous::{Form, Previous};
+use super::room::Room;
 use super::write_behind::WriteBehind;
 use super::{ExtractError, LimitHit};
 use crate::control::CancelToken;
@@ -47,6 +48,7 @@ pub(super) struct Output {
     pub(super) runs: Vec<u64>,
     latest: Timestamp,
     limit_hit: Option<LimitHit>,
+    pub(super) room: Room,
     pub(super) behind: WriteBehind,
     pub(super) checksum: Option<Checksum>,
     watcher: Option<Watcher>,
@@ -78,6 +80,7 @@ impl Output {
             runs: Vec::new(),
             latest: Timestamp::MAX,
             limit_hit: None,
+            room: Room::above(query.keep_free),
             behind: WriteBehind::default(),
             checksum: query.is_hashed.then(Checksum::default),
             watcher,
@@ -99,7 +102,7 @@ impl Output {
             }
         }
         self.runs.push(self.len);
-        let copied = previous.copy(self.file.as_file_mut(), &self.path, cancel)?;
+        let copied = previous.copy(self.file.as_file_mut(), &mut self.room, &self.path, cancel)?;
         self.written(copied);
         self.packets = previous.packets;
         self.latest = previous.latest;
@@ -254,8 +257,10 @@ impl Output {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), ExtractError> {
-        self.file.as_file_mut().write_all(bytes).map_err(|source| failed(&self.path, source))?;
-        self.written(bytes.len() as u64);
+        let (file, len) = (self.file.as_file_mut(), bytes.len() as u64);
+        let written = self.room.take(len, file).and_then(|()| file.write_all(bytes));
+        written.map_err(|source| failed(&self.path, source))?;
+        self.written(len);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use super::blocks::{interface_block, section_block};
 use super::hidden::{FILE_MODE, UNFINISHED_PREFIX, failed};
 use super::notes::Notes;
+use super::room::{Room, Roomy};
 use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError, Extraction};
 use crate::query::{Limits, Query};
 use crate::segment::{PCAP_HEADER_BYTES, SegmentError, SegmentReader};
@@ -58,7 +59,8 @@ pub(crate) fn run(
     let Some(whole) = extraction.output.take() else {
         return Ok(PartedExtraction { extraction, parts: Vec::new() });
     };
-    let mut parts = Cutter::new(&whole, hidden.path(), limits).map_err(in_folder)?.cut(query, folder)?;
+    let mut parts =
+        Cutter::new(&whole, hidden.path(), limits, query.keep_free).map_err(in_folder)?.cut(query, folder)?;
     let extension = whole.extension().unwrap_or_default().to_string_lossy();
     publish(&mut parts, folder, prefix, &extension)?;
     extraction.output = Some(folder.to_owned());
@@ -88,6 +90,8 @@ struct Cutter<'c> {
     reader: SegmentReader,
     hidden: &'c Path,
     limits: Limits,
+    /// Bytes that are to stay free.
+    keep_free: u64,
     head: Head,
     parts: Vec<Part>,
 }
@@ -101,14 +105,14 @@ enum Head {
 
 /// The part that is being written.
 struct Open {
-    out: BufWriter<File>,
+    out: BufWriter<Roomy>,
     part: Part,
     /// Interface blocks written to it.
     interfaces: usize,
 }
 
 impl<'c> Cutter<'c> {
-    fn new(whole: &Path, hidden: &'c Path, limits: Limits) -> io::Result<Self> {
+    fn new(whole: &Path, hidden: &'c Path, limits: Limits, keep_free: u64) -> io::Result<Self> {
         let reader = SegmentReader::open(whole).map_err(SegmentError::into_io)?;
         let head = if reader.pcap_header().is_some() {
             let mut header = [0; PCAP_HEADER_BYTES];
@@ -117,7 +121,7 @@ impl<'c> Cutter<'c> {
         } else {
             Head::Pcapng
         };
-        Ok(Self { reader, hidden, limits, head, parts: Vec::new() })
+        Ok(Self { reader, hidden, limits, keep_free, head, parts: Vec::new() })
     }
 
     fn cut(mut self, query: &Query<'_>, folder: &Path) -> Result<Vec<Part>, ExtractError> {
@@ -147,7 +151,8 @@ impl<'c> Cutter<'c> {
         let path = self.hidden.join(format!("part-{}", self.parts.len()));
         let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path)?;
         let part = Part { path, packets: 0, bytes: 0 };
-        let mut open = Open { out: BufWriter::with_capacity(BATCH_BYTES, file), part, interfaces: 0 };
+        let roomy = Roomy { file, room: Room::above(self.keep_free) };
+        let mut open = Open { out: BufWriter::with_capacity(BATCH_BYTES, roomy), part, interfaces: 0 };
         match &self.head {
             Head::Pcap(header) => open.write(header)?,
             Head::Pcapng => open.write(&section_block(&Notes::default()))?,
@@ -157,7 +162,7 @@ impl<'c> Cutter<'c> {
 
     fn close(&mut self, open: Option<Open>) -> io::Result<()> {
         if let Some(open) = open {
-            open.out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
+            open.out.into_inner().map_err(io::IntoInnerError::into_error)?.file.sync_data()?;
             self.parts.push(open.part);
         }
         Ok(())

@@ -11,22 +11,20 @@
 //! not written here is no beginning, and the query is answered from the timeline alone.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::blocks::STATISTICS_MOST_BYTES;
 use super::encode::{Kind, pcap_header};
 use super::hidden::failed;
+use super::room::{Room, copy_step};
 use super::{CHECK_EVERY_PACKETS, ExtractError, LimitHit};
 use crate::control::CancelToken;
 use crate::digest::Watcher;
 use crate::query::{Limits, Query};
 use crate::segment::{BYTE_ORDER_MAGIC, Ending, Interface, PCAP_HEADER_BYTES, SegmentReader};
 use pcapx_core::time::Timestamp;
-
-/// Bytes copied between two looks at the caller's token.
-const COPY_BYTES: u64 = 64 << 20;
 
 /// The part of a previous answer that stays.
 #[derive(Debug)]
@@ -123,8 +121,14 @@ impl Previous {
         }
     }
 
-    /// Appends what stays to `to`, which has its head. Returns the bytes.
-    pub(super) fn copy(&self, to: &mut File, path: &Path, cancel: &CancelToken) -> Result<u64, ExtractError> {
+    /// Appends what stays to `to`, which has its head and `room`. Returns the bytes.
+    pub(super) fn copy(
+        &self,
+        to: &mut File,
+        room: &mut Room,
+        path: &Path,
+        cancel: &CancelToken,
+    ) -> Result<u64, ExtractError> {
         let failed = |source| failed(path, source);
         let mut from = &self.file;
         from.seek(SeekFrom::Start(self.start)).map_err(failed)?;
@@ -134,11 +138,7 @@ impl Previous {
             if cancel.is_cancelled() {
                 return Err(ExtractError::cancelled(cancel));
             }
-            match io::copy(&mut from.take(left.min(COPY_BYTES)), to).map_err(failed)? {
-                // Somebody has cut it since.
-                0 => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
-                copied => left -= copied,
-            }
+            left -= copy_step(from, left, to, room).map_err(failed)?;
         }
         Ok(len)
     }

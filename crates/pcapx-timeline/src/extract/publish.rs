@@ -17,6 +17,7 @@ use super::hidden::{failed, folder_of, hidden_beside};
 use super::notes::NotesOf;
 use super::output::Output;
 use super::resort::{self, Source};
+use super::room::{BelowFloor, Room, copy_step};
 use crate::control::CancelToken;
 use crate::coverage::Coverage;
 
@@ -74,7 +75,8 @@ impl Output {
         self.head_snaplen = self.kind.map_or(0, |(_, snaplen)| snaplen);
         let interfaces = self.numbering.interfaces();
         let runs = Source { file: &self.file, runs: &self.runs, end: self.len };
-        let (file, numbering) = resort::sorted(runs, &self.path, &head, interfaces, cancel)?;
+        let (file, numbering) =
+            resort::sorted(runs, &self.path, &head, interfaces, cancel, self.room.floor())?;
         (self.file, self.numbering) = (file, numbering);
         hash_again(&mut self.checksum);
         Ok(())
@@ -103,14 +105,29 @@ impl Output {
             file.write_all_at(&section, 0)?;
         } else {
             let mut target = hidden_beside(&self.path)?;
-            target.write_all(&section)?;
             file.seek(SeekFrom::Start(self.section.len() as u64))?;
-            io::copy(file, target.as_file_mut())?;
+            match headed(target.as_file_mut(), &section, file, len, self.room.floor()) {
+                // The packets are worth more than what is told of them.
+                Err(error) if BelowFloor::of(&error).is_some() => return Ok(()),
+                copied => copied?,
+            }
             self.file = target;
         }
         hash_again(&mut self.checksum);
         Ok(())
     }
+}
+
+/// Writes `section` and the next `len` bytes of `from` to `to`, and leaves so many bytes free.
+fn headed(to: &mut File, section: &[u8], from: &File, len: u64, keep_free: u64) -> io::Result<()> {
+    let mut room = Room::above(keep_free);
+    room.take(section.len() as u64, to)?;
+    to.write_all(section)?;
+    let mut left = len;
+    while left > 0 {
+        left -= copy_step(from, left, to, &mut room)?;
+    }
+    Ok(())
 }
 
 /// The first bytes are others now.

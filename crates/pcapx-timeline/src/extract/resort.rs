@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::hidden::{failed, hidden_beside};
 use super::numbering::{NUMBER_AT, Numbering};
+use super::room::{Room, Roomy};
 use super::{BATCH_BYTES, CHECK_EVERY_PACKETS, ExtractError};
 use crate::control::CancelToken;
 use crate::segment::{Interface, SegmentError, SegmentReader};
@@ -46,6 +47,8 @@ struct Pass<'p> {
     /// Of a pcapng file.
     interfaces: &'p [Interface],
     cancel: &'p CancelToken,
+    /// Bytes that are to stay free.
+    keep_free: u64,
 }
 
 /// Merges the runs of `source` into a new hidden file beside `path`. Returns it and, of a pcapng file, its interfaces.
@@ -55,8 +58,9 @@ pub(super) fn sorted(
     head: &[u8],
     interfaces: &[Interface],
     cancel: &CancelToken,
+    keep_free: u64,
 ) -> Result<(NamedTempFile, Numbering), ExtractError> {
-    let pass = Pass { path, head, interfaces, cancel };
+    let pass = Pass { path, head, interfaces, cancel, keep_free };
     let mut merged = pass.merge(&source)?;
     while merged.runs.len() > 1 {
         merged = pass.merge(&Source { file: &merged.file, runs: &merged.runs, end: merged.end })?;
@@ -68,8 +72,12 @@ impl Pass<'_> {
     /// Merges each group of [`FAN_IN`] runs into one.
     fn merge(&self, source: &Source<'_>) -> Result<Merged, ExtractError> {
         let failed = |source| failed(self.path, source);
-        let mut file = hidden_beside(self.path).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(BATCH_BYTES, file.as_file_mut());
+        let hidden = hidden_beside(self.path).map_err(failed)?;
+        let file = hidden.as_file().try_clone().map_err(failed)?;
+        // Better told before hours of merging than behind them.
+        Room::above(self.keep_free).take(source.end, &file).map_err(failed)?;
+        let roomy = Roomy { file, room: Room::above(self.keep_free) };
+        let mut out = BufWriter::with_capacity(BATCH_BYTES, roomy);
         out.write_all(self.head).map_err(failed)?;
         let mut end = self.head.len() as u64;
         let (mut runs, mut numbering) = (Vec::new(), Numbering::default());
@@ -78,8 +86,7 @@ impl Pass<'_> {
             end += self.merge_group(source, group, &mut numbering, &mut out)?;
         }
         out.flush().map_err(failed)?;
-        drop(out);
-        Ok(Merged { file, runs, end, numbering })
+        Ok(Merged { file: hidden, runs, end, numbering })
     }
 
     /// Merges the runs from number `first` on; returns the bytes written.
