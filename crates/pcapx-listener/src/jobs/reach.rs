@@ -15,6 +15,8 @@ use tokio::time;
 
 /// How long after its end a window is believed to be over, whatever the recording looks like.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a recorder is thought to hold packets back: as long as files of `tcpdump -G 300` are written.
+const HELD_BACK: Duration = Duration::from_secs(300);
 /// How often the recording is looked at while a window waits for its end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The longest sleep: clocks can be set.
@@ -53,13 +55,18 @@ impl Reach {
         // Where no recorder speaks, the files have been asked already.
         let files = recorded.map(|_| catalog.watermark(now)).filter(|files| files.basis == Basis::Packets);
         let up_to = files.map_or(told.up_to, |files| files.up_to.max(told.up_to));
-        let is_guessed = told.basis == Basis::Quiet && files.is_none();
-        Some(Extent { up_to, recorded, is_guessed })
+        Some(Extent { up_to, recorded, is_guessed: told.basis == Basis::Quiet })
     }
 
     /// Whether a window that ends at `end` is over at `now`, when the recording reaches to `reach`.
     pub(crate) fn is_over(end: Timestamp, now: Timestamp, reach: Option<Extent>) -> bool {
         reach.is_some_and(|reach| reach.up_to > end) || now > end.saturating_add(PATIENCE)
+    }
+
+    /// Whether packets of a window that ends at `end` and is over may still be held back at `now` by who records.
+    pub(crate) fn is_doubtful(end: Timestamp, now: Timestamp, reach: Option<Extent>) -> bool {
+        now < end.saturating_add(HELD_BACK)
+            && reach.is_none_or(|reach| reach.is_guessed || reach.up_to <= end)
     }
 
     /// Returns once a window that ends at `end` is over.
@@ -112,5 +119,21 @@ mod tests {
         assert!(Reach::is_over(at(100), at(101), reach(second + 1)));
         assert!(!Reach::is_over(at(100), at(160), None));
         assert!(Reach::is_over(at(100), at(161), None));
+    }
+
+    #[test]
+    fn what_may_be_held_back_is_doubted_for_a_while() {
+        let at = Timestamp::from_secs;
+        let reach = |secs, is_guessed| Some(Extent { up_to: at(secs), recorded: None, is_guessed });
+        for (now, reach, is_doubtful) in [
+            (1011, reach(1001, true), true),
+            (1299, reach(1289, true), true),
+            (1300, reach(1290, true), false),
+            (1061, reach(900, false), true),
+            (1061, None, true),
+            (1001, reach(1001, false), false),
+        ] {
+            assert_eq!(Reach::is_doubtful(at(1000), at(now), reach), is_doubtful, "{now} {reach:?}");
+        }
     }
 }

@@ -74,8 +74,9 @@ impl Jobs {
             Ok(haul) => {
                 let told = tell(haul, &mut manifest);
                 if !told.is_kept {
-                    let reach = reach.filter(|_| manifest.limit.is_none());
-                    manifest.searched_up_to = reach.map(|reach| reach.up_to.min(manifest.asked.to));
+                    manifest.searched_up_to = reach
+                        .and_then(|reach| searched_up_to(&manifest, reach))
+                        .filter(|_| manifest.limit.is_none());
                 }
                 let is_cut = manifest.limit.is_some();
                 let is_far = manifest.asked.to > begun.saturating_add(FAR);
@@ -85,6 +86,9 @@ impl Jobs {
                 if !is_over && !stays_open && manifest.state == State::Complete {
                     let why = if follows { TOO_FAR } else { NOT_OVER };
                     (manifest.state, manifest.reason) = (State::Partial, Some(why.to_owned()));
+                }
+                if is_over && Reach::is_doubtful(manifest.asked.to, begun, reach) {
+                    doubt(&mut manifest);
                 }
                 None
             }
@@ -163,7 +167,7 @@ impl Jobs {
                 let told = tell(haul, &mut manifest);
                 conclude(&mut manifest, false, told);
                 manifest.searched_up_to = manifest.limit.is_none().then_some(manifest.asked.to);
-                if reach.is_none_or(|reach| reach.is_guessed || reach.up_to <= manifest.asked.to) {
+                if Reach::is_doubtful(manifest.asked.to, begun, reach) {
                     doubt(&mut manifest);
                 }
                 None
@@ -315,6 +319,13 @@ fn conclude(manifest: &mut Manifest, stays_open: bool, told: Told) {
             (manifest.state, manifest.reason) = (State::Partial, Some(ROTATED.to_owned()));
         }
     }
+}
+
+/// Up to when all is found, by a search while the recording reached that far. What is only guessed may still bring packets
+/// behind the newest one.
+fn searched_up_to(manifest: &Manifest, reach: Extent) -> Option<Timestamp> {
+    let up_to = reach.up_to.min(manifest.asked.to);
+    if reach.is_guessed { manifest.recording.map(|recording| recording.to.min(up_to)) } else { Some(up_to) }
 }
 
 /// Nobody knows whether the recording that ends before the window is all that will be: the next question searches again.

@@ -286,11 +286,33 @@ fn a_recorder_that_has_fallen_silent_is_not_taken_at_its_word() {
     assert_eq!(ended.searched_up_to, ended.recording.map(|recording| recording.to));
 
     // It writes at last, and who asks again gets that.
+    assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
+    assert_eq!((recording.manifest().state, recording.manifest().open), (State::Partial, false));
     recording.record(-500, 3_000);
     quiet_for(&recording, 20);
     assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
     let manifest = recording.manifest();
     assert_eq!((manifest.state, manifest.packets, manifest.open), (State::Complete, Some(25), false));
+}
+
+/// What is written late is found by the last search, though the first one looked at its time already.
+#[test]
+fn what_a_silent_recorder_held_back_is_added_later() {
+    let mut recording = Recording::new();
+    recording.record(-40_000, -30_000);
+    let long_ago = SystemTime::now() - Duration::from_secs(30);
+    let file = recording.site.timeline_dir().join("1.pcap");
+    File::options().append(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    let service = listener(&recording.site);
+    let target = "/?before=60&after=2";
+    assert_result(&post(service.address(), target, &recording.alert()), &recording.link());
+    let manifest = recording.manifest();
+    assert_eq!((manifest.open, manifest.packets), (true, Some(40)));
+    assert_eq!(manifest.searched_up_to, Some(recording.instant(-30_250)));
+    recording.record(-30_000, 4_000);
+    let manifest = recording.ended(3_000);
+    assert_eq!((manifest.state, manifest.packets), (State::Complete, Some(169)));
+    assert!(recording.capture() == asked_anew(&recording, &service, target));
 }
 
 /// Far ahead are only clocks that are wrong.
