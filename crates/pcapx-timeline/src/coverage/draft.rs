@@ -144,10 +144,14 @@ impl<'c> Draft<'c> {
             all.ask(ends.after.map(|(_, segment)| segment));
             all.ask(ends.named_after.filter(|named| is_older(named, known)));
         }
+        let mut may_hide = warnings.iter().filter(|warning| warning.kind.may_hide_packets()).peekable();
+        if may_hide.peek().is_none() {
+            return all.coverage(&HashMap::new(), &[]);
+        }
         let mut troubled: HashMap<&Path, Troubled> = all.troubled().collect();
         troubled.extend(unreadable.iter().map(|segment| (&*segment.path, Troubled::of_unreadable(segment))));
         let mut hidden: HashMap<&Path, &Warning> = HashMap::new();
-        for warning in warnings.iter().filter(|warning| warning.kind.may_hide_packets()) {
+        for warning in may_hide {
             if troubled.get(&*warning.path).is_none_or(|troubled| troubled.concerns(window)) {
                 hidden.entry(&warning.path).or_insert(warning);
             }
