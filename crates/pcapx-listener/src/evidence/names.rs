@@ -6,6 +6,7 @@
 //! | the same question | it is the answer, or is asked again | the same |
 //! | another question about the same alert | steps aside: `<time>_<id>.1`, `.2`, … | the alert's own |
 //! | the same, and this question's answer has stepped aside before | they change places | the alert's own |
+//! | another question, for which packets are searched just now | stays | where this question's answer stepped aside to, else `<time>_<id>-2`, … |
 //! | evidence of another alert, or a file that we know nothing of | stays | `<time>_<id>-2`, `-3`, … |
 //!
 //! So the link of an alert shows what was last asked about it, as links always have, and nothing is overwritten: not the
@@ -64,9 +65,14 @@ impl EvidenceFolder {
             };
             match self.manifest(&name)? {
                 Shelved::Nothing if self.is_free(&name) => {
-                    let Some(found) = earlier else { return Ok(Standing::Free(name)) };
-                    let aside = self.aside_answer(&found, wanted)?;
-                    return Ok(Standing::Earlier(found, aside));
+                    let aside =
+                        self.aside_answer(earlier.as_ref().map_or(&name, |found| &found.name), wanted)?;
+                    return Ok(match (earlier, aside) {
+                        (Some(found), aside) => Standing::Earlier(found, aside),
+                        // Retention, or somebody, has taken what stood here.
+                        (None, Some(aside)) => Standing::Same(aside),
+                        (None, None) => Standing::Free(name),
+                    });
                 }
                 Shelved::Manifest(found) if found.question == wanted.question => {
                     return Ok(Standing::Same(found));
@@ -84,9 +90,9 @@ impl EvidenceFolder {
         Err(too_many())
     }
 
-    /// Evidence of the question that has stepped aside, if there is some.
-    fn aside_answer(&self, found: &Manifest, wanted: Wanted<'_>) -> io::Result<Option<Box<Manifest>>> {
-        for name in self.asides(&found.name) {
+    /// Evidence of the question that has stepped aside from `name`, if there is some.
+    fn aside_answer(&self, name: &str, wanted: Wanted<'_>) -> io::Result<Option<Box<Manifest>>> {
+        for name in self.asides(name) {
             if let Shelved::Manifest(earlier) = self.manifest(&name)?
                 && earlier.question == wanted.question
             {

@@ -202,6 +202,11 @@ impl Jobs {
         self.active().get(name).cloned()
     }
 
+    /// The job that answers the question of this identity, when it is not done.
+    fn job_of(&self, question: &str) -> Option<Arc<Job>> {
+        self.active().values().find(|job| job.manifest().question == question).cloned()
+    }
+
     /// All jobs that are not done, in the order in which they were asked for.
     pub(crate) fn open(&self) -> Vec<Arc<Job>> {
         let mut jobs: Vec<_> = self.active().values().cloned().collect();

@@ -51,6 +51,10 @@ impl Jobs {
 
     fn try_register(&self, question: &Question, origin: &Origin) -> io::Result<Registered> {
         let _names = self.hold_names();
+        // Whatever its name is by now.
+        if let Some(job) = self.job_of(&question.identity) {
+            return Ok(Registered::Joined(job));
+        }
         let standing = self.folder.standing(&question.stem, &question.identity, &question.subject)?;
         let mut manifest = self.manifest(question, origin);
         match standing {
@@ -59,23 +63,25 @@ impl Jobs {
                 self.begin(manifest)
             }
             Standing::Same(found) => self.again(manifest, found),
-            Standing::Earlier(_, Some(aside)) if self.job(&aside.name).is_some() => {
-                self.again(manifest, aside)
-            }
             Standing::Earlier(found, aside) => {
-                let Some(found) = self.step_aside(&found.name)? else {
-                    // It is being worked on just now: it keeps its name.
-                    manifest.name = self.folder.free_name(&question.stem)?;
-                    return self.begin(manifest);
-                };
-                if let Some(aside) = aside {
-                    let back = self.folder.come_back(&aside, &found)?;
-                    return self.again(manifest, Box::new(back));
+                match (self.step_aside(&found.name)?, aside) {
+                    (Some(found), Some(aside)) => {
+                        let back = self.folder.come_back(&aside, &found)?;
+                        self.again(manifest, Box::new(back))
+                    }
+                    (Some(found), None) => {
+                        manifest.name.clone_from(&found.name);
+                        self.folder.write(&manifest)?;
+                        self.folder.vacate(&found)?;
+                        Ok(self.started(manifest))
+                    }
+                    // It is being worked on just now: it keeps its name, and so does what stands beside it.
+                    (None, Some(aside)) => self.again(manifest, aside),
+                    (None, None) => {
+                        manifest.name = self.folder.free_name(&question.stem)?;
+                        self.begin(manifest)
+                    }
                 }
-                manifest.name.clone_from(&found.name);
-                self.folder.write(&manifest)?;
-                self.folder.vacate(&found)?;
-                Ok(self.started(manifest))
             }
         }
     }
@@ -183,5 +189,165 @@ fn failure_of(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::NoSpace,
         _ => Failure::NotWritable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use pcapx_core::config::Config;
+    use pcapx_core::local::LocalZone;
+    use pcapx_timeline::catalog::Timeline;
+    use pcapx_timeline::index::IndexPlace;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::evidence::EvidenceFolder;
+    use crate::extractor::{Choice, Recording};
+    use crate::jobs::Reach;
+    use crate::query::Query;
+    use crate::question::{Asked, Reader};
+
+    const STEM: &str = "20250209_112000_a";
+
+    /// Jobs that nobody works on, and questions about one alert.
+    struct House {
+        dir: TempDir,
+        jobs: Arc<Jobs>,
+        reader: Reader,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |name: &str| dir.path().join(name);
+            let keys = json!({
+                "host": "h", "listen_port": 1, "fileserver_port": 2, "timeline_dir": at("timeline"),
+                "output_dir": at("alerts"), "default_filter": "full", "default_before": 360,
+                "default_after": 360, "extractor": "builtin",
+            });
+            fs::write(at("config.json"), keys.to_string()).unwrap();
+            let config = Config::load(Some(&at("config.json"))).unwrap().config;
+            let zone = LocalZone::named("UTC").unwrap();
+            let evidence = Arc::new(EvidenceFolder::open(&config.output_dir).unwrap());
+            let timeline = Arc::new(Timeline::new([&config.timeline_dir]));
+            let reach = Reach::new(Arc::clone(&timeline), config.timeline_dir.clone());
+            let recording = Recording { timeline, place: IndexPlace::beside(), indexer: None };
+            let choice = Choice::make(&config).unwrap();
+            let extractor = choice.build(&config, &zone, Arc::clone(&evidence), recording);
+            let jobs = Jobs::new(&config, extractor, evidence, reach);
+            Self { reader: Reader::new(&config, zone), dir, jobs }
+        }
+
+        fn ask(&self, query: &str) -> Registered {
+            let alert = json!({
+                "id": "a", "clientIp": "10.0.0.1", "serverIp": "10.0.0.2", "serverPort": 443,
+                "unixTimestamp": 1_739_100_000,
+            });
+            let query = Query::parse("/", Some(query));
+            let asked = self.reader.read(alert.as_object().unwrap().clone(), &query, Timestamp::now());
+            let Asked::Question(question) = asked else { panic!("{asked:?}") };
+            let peer = [127, 0, 0, 1].into();
+            let (request, user) = ("0-1".to_owned(), "-".to_owned());
+            self.jobs.register(&question, &Origin { request, peer, user, at: Timestamp::now() })
+        }
+
+        #[track_caller]
+        fn new_job(&self, query: &str, name: &str) -> Arc<Job> {
+            match self.ask(query) {
+                Registered::New(job) if job.manifest().name == name => job,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        #[track_caller]
+        fn known(&self, query: &str, name: &str) {
+            match self.ask(query) {
+                Registered::Known(manifest) if manifest.name == name => {
+                    assert_eq!(manifest.file, Some(format!("{name}.pcap")));
+                    assert_eq!(fs::read_to_string(self.path(&format!("{name}.pcap"))).unwrap(), query);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+
+        #[track_caller]
+        fn joins(&self, query: &str, job: &Arc<Job>) {
+            match self.ask(query) {
+                Registered::Joined(joined) if Arc::ptr_eq(&joined, job) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// The job has found packets, which tell the query.
+        fn complete(&self, job: &Arc<Job>, query: &str) {
+            let mut manifest = Manifest::clone(&job.manifest());
+            let file = format!("{}.pcap", manifest.name);
+            fs::write(self.path(&file), query).unwrap();
+            (manifest.state, manifest.open) = (State::Complete, false);
+            (manifest.file, manifest.bytes) = (Some(file), Some(query.len() as u64));
+            self.jobs.folder.rewrite(&manifest).unwrap();
+            self.jobs.forget(job);
+        }
+
+        fn path(&self, file: &str) -> std::path::PathBuf {
+            self.dir.path().join("alerts").join(file)
+        }
+    }
+
+    #[test]
+    fn an_answer_that_stepped_aside_is_given_where_it_is_while_the_newer_one_is_searched() {
+        let house = House::new();
+        let full = house.new_job("filter=full", STEM);
+        house.complete(&full, "filter=full");
+        let hosts = house.new_job("filter=hosts", STEM);
+        let hold = hosts.try_hold().unwrap();
+        for _ in 0..2 {
+            house.known("filter=full", &format!("{STEM}.1"));
+        }
+        house.joins("filter=hosts", &hosts);
+        // What has not been asked before gets a name of its own.
+        let client = house.new_job("filter=client", &format!("{STEM}-2"));
+        house.joins("filter=client", &client);
+        // Once it may move, the alert's own name shows what was asked last.
+        drop(hold);
+        house.known("filter=full", STEM);
+        assert_eq!(hosts.manifest().name, format!("{STEM}.2"));
+        house.joins("filter=hosts", &hosts);
+    }
+
+    #[test]
+    fn an_answer_beside_a_name_that_has_become_free_is_found() {
+        let house = House::new();
+        let full = house.new_job("filter=full", STEM);
+        house.complete(&full, "filter=full");
+        let hosts = house.new_job("filter=hosts", STEM);
+        house.complete(&hosts, "filter=hosts");
+        for ending in ["json", "pcap"] {
+            fs::remove_file(house.path(&format!("{STEM}.{ending}"))).unwrap();
+        }
+        house.known("filter=full", &format!("{STEM}.1"));
+        house.new_job("filter=client", STEM);
+    }
+
+    #[test]
+    fn a_job_is_joined_whatever_its_name_is() {
+        let house = House::new();
+        let jobs: Vec<_> =
+            [("full", STEM.to_owned()), ("hosts", format!("{STEM}-2")), ("client", format!("{STEM}-3"))]
+                .into_iter()
+                .map(|(mode, name)| {
+                    let job = house.new_job(&format!("filter={mode}"), &name);
+                    (mode, job.try_hold().unwrap(), job)
+                })
+                .collect();
+        // Somebody has removed what stood between.
+        house.jobs.forget(&jobs[1].2);
+        fs::remove_file(house.path(&format!("{STEM}-2.json"))).unwrap();
+        house.joins("filter=client", &jobs[2].2);
+        house.joins("filter=full", &jobs[0].2);
+        house.new_job("filter=hosts", &format!("{STEM}-2"));
     }
 }
