@@ -6,8 +6,9 @@
 //! {"filter": …, "from": …, "to": …} ────────────────────┘
 //! ```
 //!
-//! What holds an address or a port is an alert, whatever else is in it. Only what holds neither, and a filter with two
-//! times, is a question by hand.
+//! What holds an address or a port is an alert, whatever else is in it. What holds neither, and a filter with two times, is a
+//! question by hand; with one time, or with a filter that is no text, it is one with a mistake, unless it has an alert's id or
+//! fields of one that could not be used.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -106,7 +107,10 @@ impl Reader {
     pub(crate) fn read(&self, body: Map<String, Value>, query: &Query, now: Timestamp) -> Asked {
         let alert = Alert::from_json(&body, now, &self.zone);
         let is_alert = !(alert.client.is_empty() && alert.server.is_empty() && alert.ports.is_empty());
-        if !is_alert && let Some(by_hand) = ByHand::of(&body) {
+        // What names itself, or has addresses that are none, was meant as an alert.
+        let is_meant = alert.is_identified || !alert.refusals.is_empty();
+        let by_hand = ByHand::of(&body).filter(|asked| asked.is_whole() || !is_meant);
+        if !is_alert && let Some(by_hand) = by_hand {
             return if self.by_hand { self.by_hand(&by_hand, query) } else { Asked::NotAllowed };
         }
         let mut refused = query.refused.clone();
@@ -135,28 +139,8 @@ impl Reader {
     }
 
     fn by_hand(&self, asked: &ByHand<'_>, query: &Query) -> Asked {
-        if asked.filter.trim().is_empty() {
-            // To tcpdump it means everything; here it would be a slip, as an alert without an address is.
-            return Asked::Unclear(
-                "filter: expected one such as \"host 10.0.0.5 and port 53\", found nothing".to_owned(),
-            );
-        }
-        let filter = match filter::parse(asked.filter) {
-            Ok(filter) => filter,
-            Err(error) => return Asked::Unclear(format!("filter: {error}")),
-        };
-        let time = |name: &str, value: &Value| {
-            alert::read_time(value, &self.zone).ok_or_else(|| {
-                format!(
-                    "{name}: expected a time such as 2026-03-01T10:00:00Z, \"2026-03-01 10:00:00\" or 1772359200"
-                )
-            })
-        };
-        let window = time("from", asked.from)
-            .and_then(|from| Ok((from, time("to", asked.to)?)))
-            .and_then(|(from, to)| Window::new(from, to).map_err(|error| error.to_string()));
-        match window {
-            Ok(window) => Asked::Question(Box::new(self.ask(filter, window, query.format))),
+        match asked.read(&self.zone) {
+            Ok((filter, window)) => Asked::Question(Box::new(self.ask(filter, window, query.format))),
             Err(reason) => Asked::Unclear(reason),
         }
     }
@@ -192,14 +176,43 @@ impl Reader {
 
 /// A question by hand, not yet looked at.
 struct ByHand<'a> {
-    filter: &'a str,
-    from: &'a Value,
-    to: &'a Value,
+    filter: &'a Value,
+    from: Option<&'a Value>,
+    to: Option<&'a Value>,
 }
 
 impl<'a> ByHand<'a> {
+    /// A filter and at least one time, whatever they are.
     fn of(body: &'a Map<String, Value>) -> Option<Self> {
-        Some(Self { filter: body.get("filter")?.as_str()?, from: body.get("from")?, to: body.get("to")? })
+        let (from, to) = (body.get("from"), body.get("to"));
+        from.or(to)?;
+        Some(Self { filter: body.get("filter")?, from, to })
+    }
+
+    /// Whether it has all that makes a question by hand.
+    fn is_whole(&self) -> bool {
+        self.filter.is_string() && self.from.is_some() && self.to.is_some()
+    }
+
+    /// What it means, times without a zone in `zone`; or the field that cannot be understood, and what is expected there.
+    fn read(&self, zone: &LocalZone) -> Result<(Expr, Window), String> {
+        const FILTER: &str = "filter: expected one such as \"host 10.0.0.5 and port 53\"";
+        let filter = match self.filter.as_str() {
+            // To tcpdump it means everything; here it would be a slip, as an alert without an address is.
+            Some(text) if text.trim().is_empty() => return Err(format!("{FILTER}, found nothing")),
+            Some(text) => filter::parse(text).map_err(|error| format!("filter: {error}"))?,
+            None => return Err(format!("{FILTER}, found no text")),
+        };
+        let time = |name: &str, value: Option<&Value>| {
+            value.and_then(|value| alert::read_time(value, zone)).ok_or_else(|| {
+                let missing = if value.is_none() { ", found nothing" } else { "" };
+                format!(
+                    "{name}: expected a time such as 2026-03-01T10:00:00Z, \"2026-03-01 10:00:00\" or 1772359200{missing}"
+                )
+            })
+        };
+        let (from, to) = (time("from", self.from)?, time("to", self.to)?);
+        Ok((filter, Window::new(from, to).map_err(|error| error.to_string())?))
     }
 }
 
@@ -310,6 +323,10 @@ mod tests {
             (json!({"filter": " ", "from": 1, "to": 2}), "found nothing"),
             (json!({"filter": "host 1.1.1.1", "from": "soon", "to": 2}), "from: expected a time"),
             (json!({"filter": "host 1.1.1.1", "from": 1, "to": null}), "to: expected a time"),
+            (json!({"filter": 5, "from": 1, "to": 2}), "filter: expected one such as"),
+            (json!({"filter": null, "to": 2}), "filter: expected one such as"),
+            (json!({"filter": "host 1.1.1.1", "to": 2}), "from: expected a time"),
+            (json!({"filter": "host 1.1.1.1", "from": 1}), "to: expected a time"),
             (json!({"filter": "host 1.1.1.1", "from": 2, "to": 1}), "ends"),
         ] {
             match read(&body, "") {
@@ -327,7 +344,20 @@ mod tests {
     fn an_alert_stays_an_alert() {
         let body = json!({"clientIp": "10.0.0.1", "filter": "port 53", "from": 1, "to": 2});
         assert_eq!(question(&body, "").filter.to_string(), "host 10.0.0.1");
-        for body in [json!({}), json!({"filter": "port 53"}), json!({"filter": 1, "from": 1, "to": 2})] {
+        for body in [
+            json!({"clientIp": "10.0.0.1", "filter": 5, "from": 1}),
+            json!({"serverPort": 53, "filter": "x", "to": 1}),
+        ] {
+            assert!(matches!(read(&body, ""), Asked::Question(_)), "{body}");
+        }
+        for body in [
+            json!({}),
+            json!({"filter": "port 53"}),
+            json!({"from": 1, "to": 2}),
+            json!({"clientIp": "nonsense", "filter": "port 53", "from": 1}),
+            json!({"id": "a", "filter": "port 53", "from": 1}),
+            json!({"serverIp": "nonsense", "filter": 1, "from": 1, "to": 2}),
+        ] {
             assert!(matches!(read(&body, ""), Asked::NoFilter { .. }), "{body}");
         }
     }

@@ -113,6 +113,9 @@ fn what_cannot_be_understood_is_told_in_a_line() {
         (question("port 1", Value::Null, 2), "from: expected a time"),
         (question("port 1", 1, json!([2])), "to: expected a time"),
         (question("port 1", 2, 1), "ends"),
+        (json!({"filter": 5, "from": 1, "to": 2}).to_string(), "filter: expected one such as"),
+        (json!({"filter": "port 1", "from": 1}).to_string(), "to: expected a time"),
+        (json!({"filter": "port 1", "to": 1}).to_string(), "from: expected a time"),
     ] {
         let reply = post(service.address(), "/", &body);
         let text = reply.text();
@@ -121,8 +124,8 @@ fn what_cannot_be_understood_is_told_in_a_line() {
         let (status, document) = ask(service.address(), "POST /", &body);
         assert_eq!((status, document["error"].as_str()), (400, Some(&*text)));
     }
-    // What lacks a part is an alert, and one without an address.
-    for body in [json!({"filter": "port 1", "from": 1}), json!({"filter": 1, "from": 1, "to": 2})] {
+    // What has no time is an alert, and one without an address; so is what has an address that cannot be used.
+    for body in [json!({"filter": "port 1"}), json!({"filter": 1, "from": 1, "clientIp": "nonsense"})] {
         assert_eq!(told(&post(service.address(), "/", &body.to_string())), (200, "NO BPF FILTER".to_owned()));
     }
     assert!(crate::shelf::manifests(&site).is_empty());
