@@ -82,6 +82,7 @@ pub(crate) const fn failure_text(failure: Failure) -> &'static str {
         Failure::Cancelled => "ERROR: extraction cancelled",
         Failure::NoSpace => "ERROR: extraction failed, there is not enough free space for evidence",
         Failure::NotWritable => "ERROR: extraction failed, the folder of evidence cannot be written",
+        Failure::NotReadable => "ERROR: extraction failed, the recording cannot be read",
     }
 }
 
@@ -91,7 +92,7 @@ pub(crate) const fn failure_status(failure: Failure) -> StatusCode {
         Failure::Timeout | Failure::NpcapextractTimeout => StatusCode::GATEWAY_TIMEOUT,
         Failure::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
         Failure::Cancelled => StatusCode::CONFLICT,
-        Failure::NpcapextractFailed | Failure::NotWritable | Failure::Failed => {
+        Failure::NpcapextractFailed | Failure::NotWritable | Failure::NotReadable | Failure::Failed => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }
@@ -220,6 +221,7 @@ mod tests {
             Failure::Cancelled,
             Failure::NoSpace,
             Failure::NotWritable,
+            Failure::NotReadable,
             Failure::Failed,
         ] {
             let text = told(|manifest| (manifest.state, manifest.failure) = (State::Failed, Some(failure)));

@@ -37,6 +37,8 @@ pub enum Failure {
     NoSpace,
     /// The output folder cannot be written.
     NotWritable,
+    /// The folder of the recording is gone, or closed to us.
+    NotReadable,
     /// Anything else; the listener's log has the reason.
     Failed,
 }
@@ -101,6 +103,7 @@ impl Failure {
             Self::Cancelled => "the extraction was cancelled",
             Self::NoSpace => "there is not enough free space for evidence",
             Self::NotWritable => "the folder of evidence cannot be written",
+            Self::NotReadable => "the recording cannot be read",
             Self::Failed => "the extraction failed",
         }
     }

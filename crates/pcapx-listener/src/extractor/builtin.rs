@@ -117,7 +117,8 @@ impl Work {
         let recording = &self.recording;
         // Before the segments are listed: each of them tells itself what it lacks, or the recorder did.
         let status = self.recorder_status();
-        let catalog = recording.timeline.catalog().map_err(|error| CutError::Failed(error.to_string()))?;
+        let catalog =
+            recording.timeline.catalog().map_err(|error| CutError::NotReadable(error.to_string()))?;
         let query = catalog.query(Some(self.cut.filter.clone()), self.cut.window).limits(self.cut.limits);
         let mut query = query.indexes(Some(recording.place.clone())).cancel(token).hash(true);
         query = query.client(self.cut.manifest.client.iter().copied()).digest(true);

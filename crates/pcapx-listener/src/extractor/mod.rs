@@ -91,6 +91,9 @@ pub(crate) enum CutError {
     /// The output folder cannot be written.
     #[error("{0}")]
     NotWritable(String),
+    /// The recording cannot be read at all.
+    #[error("{0}")]
+    NotReadable(String),
     /// It failed; the text is for the log and may hold whatever a program wrote.
     #[error("{0}")]
     Failed(String),
@@ -175,6 +178,7 @@ impl Extractor {
             (_, CutError::Cancelled) => Failure::Cancelled,
             (_, CutError::NoSpace(_)) => Failure::NoSpace,
             (_, CutError::NotWritable(_)) => Failure::NotWritable,
+            (_, CutError::NotReadable(_)) => Failure::NotReadable,
             (Self::Builtin(_), CutError::TimedOut) => Failure::Timeout,
             (Self::Builtin(_), CutError::Failed(_)) => Failure::Failed,
             (Self::Npcapextract(_), CutError::TimedOut) => Failure::NpcapextractTimeout,

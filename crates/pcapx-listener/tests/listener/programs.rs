@@ -69,6 +69,7 @@ fn a_failure_has_a_status_of_its_own() {
     for (key, value, status, failure) in [
         ("extractor_timeout", json!(0.000_001), 504, "timeout"),
         ("min_free_bytes", json!(u64::MAX), 507, "no_space"),
+        ("timeline_dir", json!("/nonexistent/timeline"), 500, "not_readable"),
     ] {
         let mut site = Site::new();
         site.set(key, value);
@@ -77,6 +78,7 @@ fn a_failure_has_a_status_of_its_own() {
         let (told, document) = ask(service.address(), "POST /", &alert("a", 1));
         assert_eq!((told, &document["manifest"]["failure"]), (status, &failure.into()), "{document:#}");
         assert_eq!(document["state"], "failed");
+        assert!(!document["manifest"]["reason"].as_str().unwrap().contains('/'), "{document:#}");
     }
 }
 

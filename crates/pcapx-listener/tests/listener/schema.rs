@@ -144,6 +144,7 @@ fn manifests_are_what_the_schema_says_in_every_state() {
         with("max_output_bytes", 100),
         with("min_free_bytes", u64::MAX),
         with("extractor_timeout", 0.000_001),
+        with("timeline_dir", "/nonexistent/timeline"),
     ]
     .concat();
     for manifest in &manifests {
@@ -165,6 +166,7 @@ fn manifests_are_what_the_schema_says_in_every_state() {
         "complete false - -",
         "failed false cancelled -",
         "failed false no_space -",
+        "failed false not_readable -",
         "failed false npcapextract_failed -",
         "failed false timeout -",
         "no_match false - -",

@@ -115,7 +115,8 @@ fn a_timeline_that_is_not_there_is_a_failed_extraction() {
     let site = Site::new();
     fs::remove_dir(site.timeline_dir()).unwrap();
     let service = listener(&site);
-    assert_result(&post(service.address(), "/", ALERT), "ERROR: extraction failed");
+    let text = "ERROR: extraction failed, the recording cannot be read";
+    assert_result(&post(service.address(), "/", ALERT), text);
     let line = service.wait_for_log(|line| line.contains("job id="));
     assert!(line.contains(" outcome=failed ") && line.contains("timeline"), "{line}");
 }
@@ -225,7 +226,9 @@ fn bounds_of_evidence_change_with_a_reload() {
     let mut site = Site::new();
     record(&site, 8);
     let service = listener(&site);
-    assert_result(&post(service.address(), "/", &alert("a", 3)), &link("a"));
+    for id in ["a", "newest"] {
+        assert_result(&post(service.address(), "/", &alert(id, 3)), &link(id));
+    }
     site.set("max_output_packets", 2)
         .set("min_free_bytes", 1)
         .set("retention_max_bytes", 1)
