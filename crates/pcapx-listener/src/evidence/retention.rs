@@ -7,8 +7,11 @@
 //! Evidence goes as a whole: its manifest last, so that what is left of an interrupted removal is found and removed next
 //! time. Work in progress is never touched, nor is a file that somebody downloads: the file server holds a shared lock on
 //! it. What has no manifest – the original's files – counts and goes by its time of writing.
+//!
+//! What was found last stays however little `retention_max_bytes` is: somebody has just been given the link to it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -39,15 +42,26 @@ struct Piece {
     bytes: u64,
     written: SystemTime,
     has_manifest: bool,
+    has_capture: bool,
 }
 
-/// What was removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Removed {
-    /// Pieces of evidence.
-    pub(crate) pieces: u64,
-    /// Their bytes.
-    pub(crate) bytes: u64,
+/// The newest evidence alone has more bytes than all of it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Oversized {
+    name: String,
+    bytes: u64,
+    /// What all evidence may have.
+    pub(crate) limit: u64,
+}
+
+impl fmt::Display for Oversized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, bytes, limit } = self;
+        write!(
+            f,
+            "retention_max_bytes is {limit}, less than one piece of evidence: {name} has {bytes} bytes and stays as long as it is the newest"
+        )
+    }
 }
 
 impl Retention {
@@ -57,23 +71,33 @@ impl Retention {
     }
 
     /// Removes what has to go at `now`. For each piece that goes `hold` keeps the folder's names as they are: nobody shall ask
-    /// for it anew between our look at it and its end.
+    /// for it anew between our look at it and its end. Tells of the newest evidence where that alone is too much.
     pub(crate) fn apply<G>(
         self,
         folder: &EvidenceFolder,
         now: SystemTime,
         hold: impl Fn() -> G,
-    ) -> io::Result<Removed> {
+    ) -> io::Result<Option<Oversized>> {
         let mut pieces: Vec<_> = pieces(folder)?.into_iter().collect();
         pieces.sort_by(|(a, one), (b, other)| one.written.cmp(&other.written).then_with(|| a.cmp(b)));
         let mut total: u64 = pieces.iter().map(|(_, piece)| piece.bytes).sum();
-        let mut removed = Removed::default();
-        for (name, piece) in pieces {
+        let newest = match self.0.max_bytes {
+            Some(most) if total > most => newest(folder, &pieces)?,
+            _ => None,
+        };
+        let (mut is_changed, mut oversized) = (false, None);
+        for (number, (name, piece)) in pieces.into_iter().enumerate() {
             let age = now.duration_since(piece.written).unwrap_or_default();
             let is_old = self.0.max_age.is_some_and(|most| age > most);
             let is_much = self.0.max_bytes.is_some_and(|most| total > most);
             if !(is_old || is_much) {
                 break;
+            }
+            // What is newer was being worked on a moment ago, and is the newest perhaps by now.
+            if !is_old && piece.has_capture && newest.is_none_or(|newest| number >= newest) {
+                let limit = self.0.max_bytes.filter(|most| newest == Some(number) && piece.bytes > *most);
+                oversized = limit.map(|limit| Oversized { name, bytes: piece.bytes, limit }).or(oversized);
+                continue;
             }
             {
                 let _names = hold();
@@ -85,13 +109,12 @@ impl Retention {
             let why = if is_old { "older than retention_max_age_days" } else { "over retention_max_bytes" };
             log::info!("evidence removed: {name}, {} bytes, {why}", piece.bytes);
             total -= piece.bytes;
-            removed.pieces += 1;
-            removed.bytes += piece.bytes;
+            is_changed = true;
         }
-        if removed.pieces > 0 {
+        if is_changed {
             folder.sync()?;
         }
-        Ok(removed)
+        Ok(oversized)
     }
 }
 
@@ -110,11 +133,17 @@ fn pieces(folder: &EvidenceFolder) -> io::Result<BTreeMap<String, Piece>> {
         }
         let name = file[..file.len() - ending.len()].to_owned();
         let written = found.modified()?;
-        let piece =
-            pieces.entry(name).or_insert(Piece { files: Vec::new(), bytes: 0, written, has_manifest: false });
+        let piece = pieces.entry(name).or_insert(Piece {
+            files: Vec::new(),
+            bytes: 0,
+            written,
+            has_manifest: false,
+            has_capture: false,
+        });
         piece.bytes += found.len();
         piece.written = piece.written.max(written);
         piece.has_manifest |= ending == MANIFEST_SUFFIX;
+        piece.has_capture |= [".pcapng", ".pcap"].contains(&ending);
         // The manifest goes last.
         let place = if ending == MANIFEST_SUFFIX { piece.files.len() } else { 0 };
         piece.files.insert(place, file);
@@ -122,11 +151,23 @@ fn pieces(folder: &EvidenceFolder) -> io::Result<BTreeMap<String, Piece>> {
     Ok(pieces)
 }
 
+/// The place of the newest finished evidence with packets, among pieces from the oldest on.
+fn newest(folder: &EvidenceFolder, pieces: &[(String, Piece)]) -> io::Result<Option<usize>> {
+    for (number, (name, piece)) in pieces.iter().enumerate().rev() {
+        if piece.has_capture && !is_open(folder, name, piece)? {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether work on it goes on.
+fn is_open(folder: &EvidenceFolder, name: &str, piece: &Piece) -> io::Result<bool> {
+    Ok(piece.has_manifest && matches!(folder.manifest(name)?, Shelved::Manifest(manifest) if manifest.open))
+}
+
 fn is_in_use(folder: &EvidenceFolder, name: &str, piece: &Piece) -> io::Result<bool> {
-    if piece.has_manifest
-        && let Shelved::Manifest(manifest) = folder.manifest(name)?
-        && manifest.open
-    {
+    if is_open(folder, name, piece)? {
         return Ok(true);
     }
     for file in &piece.files {

@@ -291,14 +291,21 @@ impl Jobs {
     pub(crate) async fn keep_in_bounds(self: Arc<Self>) {
         const EVERY: Duration = Duration::from_secs(60);
         const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+        // The limit of which it was told that it is too small.
+        let mut told = None;
         loop {
             if let Some(retention) = self.rules.get().retention {
                 let jobs = Arc::clone(&self);
                 let work =
                     move || retention.apply(&jobs.folder, std::time::SystemTime::now(), || jobs.hold_names());
                 // A panic has been logged where it happened.
-                if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
-                    log::warn!("output_dir: old evidence cannot be removed: {error}");
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(Ok(Some(oversized))) if told != Some(oversized.limit) => {
+                        log::warn!("{oversized}");
+                        told = Some(oversized.limit);
+                    }
+                    Ok(Err(error)) => log::warn!("output_dir: old evidence cannot be removed: {error}"),
+                    Ok(Ok(_)) | Err(_) => {}
                 }
             }
             tokio::time::sleep(AT_MOST_EVERY).await;

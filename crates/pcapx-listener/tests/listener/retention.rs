@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use pcapx_testkit::process::{PATIENCE, Site, poll};
 use rustix::fs::{FlockOperation, flock};
 
-use crate::shelf::{AT, alert, ask, record, stem};
-use crate::{evidence, listener, post};
+use crate::shelf::{AT, alert, ask, link, record, stem};
+use crate::{assert_result, evidence, listener, post};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -117,4 +117,27 @@ fn the_oldest_goes_when_there_is_too_much() {
     assert_eq!(post(service.address(), "/", &alert("e", 3)).status, 200);
     wait_for(&site, &[files("b"), files("e")].concat());
     assert_eq!(evidence(&site).len(), 2);
+}
+
+/// Whoever has just been given a link finds something there.
+#[test]
+fn what_was_found_last_stays_however_little_may_be_kept() {
+    let mut site = Site::new();
+    site.set("retention_max_bytes", 100);
+    record(&site, 8);
+    let service = listener(&site);
+    for id in ["a", "b", "c"] {
+        assert_result(&post(service.address(), "/", &alert(id, 3)), &link(id));
+        // Those before it go, and only those.
+        wait_for(&site, &files(id));
+    }
+    let line = service.wait_for_log(|line| line.contains("retention_max_bytes is 100"));
+    assert!(line.contains("less than one piece of evidence: 20250209_112000_"), "{line}");
+    // What found nothing is no reason to take packets away.
+    let missing = post(service.address(), "/", &alert("none", 99)).text();
+    assert!(missing.starts_with("ERROR: no packets matched"), "{missing}");
+    wait_for(&site, &files("c"));
+    assert_result(&post(service.address(), "/", &alert("c", 3)), &link("c"));
+    let told = service.log().iter().filter(|line| line.contains("retention_max_bytes is 100")).count();
+    assert_eq!(told, 1);
 }
