@@ -46,6 +46,13 @@ pub(super) struct ListAsked {
     pub(super) cursor: Cursor,
 }
 
+impl ListAsked {
+    /// Whether something is to be found, by what manifests say.
+    pub(super) fn is_search(&self) -> bool {
+        !self.text.is_empty()
+    }
+}
+
 impl Asked {
     /// Reads the query of a target. What is not understood is passed over, the first value of a name counts.
     pub(super) fn parse(query: Option<&str>) -> Self {

@@ -120,7 +120,7 @@ pub(super) fn title(about: Option<&About>, name: &Name) -> Markup {
 impl List {
     /// What was asked for. Reads the manifests of its rows, and of a search those that were looked at.
     pub(super) fn read(shelf: &Shelf, reader: &mut Reader<'_>, asked: &ListAsked) -> io::Result<Self> {
-        if !asked.text.is_empty() {
+        if asked.is_search() {
             return Ok(Self::Search(search(shelf, reader, &asked.text, &asked.cursor)?));
         }
         let mut slice = shelf.slice(&asked.cursor, PAGE)?;

@@ -10,9 +10,9 @@
 //! the packets: no packet is read here. Everything that they show comes from the wire, from alerts or from file names; see
 //! [`pcapx_http::page`] for how that is kept harmless.
 //!
-//! **Bounds.** A page is made on a reading thread, [`AT_A_TIME`] of them at once, so that downloads keep theirs. A list
-//! reads the manifests of its rows, a search as many as its time allows, see [`search`]; what is read at once has a
-//! limit, see [`reading`]. What they cost stands on the access line: `manifests=` were read, `listings=` of the whole folder
+//! **Bounds.** A page is made on a reading thread, few of them at once, so that downloads keep theirs, and searches apart from the
+//! rest, see [`turns`]. A list reads the manifests of its rows, a search as many as its time allows, see [`search`]; what is read
+//! at once has a limit, see [`reading`]. What they cost stands on the access line: `manifests=` were read, `listings=` of the whole folder
 //! were made since the start.
 
 mod asked;
@@ -25,18 +25,19 @@ mod search;
 mod shelf;
 mod tables;
 mod traffic;
+mod turns;
 mod view;
 
 use std::io;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use maud::{Markup, html};
 use pcapx_core::config::Config;
 use pcapx_core::local::LocalZone;
 use pcapx_http::page::Page;
 use pcapx_http::{Context, Identity, Reply};
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use self::asked::Asked;
@@ -44,13 +45,14 @@ use self::commands::Links;
 use self::list::List;
 use self::reading::Reader;
 use self::shelf::{Cursor, Shelf};
+use self::turns::{Crowded, Turns};
 use self::view::View;
 use crate::folder::Folder;
 
-/// Pages that are made at once.
-const AT_A_TIME: usize = 4;
 /// Seconds after which a page asks again while its window is open.
 const REFRESH_SECS: u32 = 5;
+/// When a search that found all seats taken is worth another try: they are through by then.
+const CROWDED_SECS: u32 = 2;
 /// What the pages are called.
 const PART: &str = "Evidence";
 
@@ -58,7 +60,7 @@ const PART: &str = "Evidence";
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     shared: Arc<Shared>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Pages {
         };
         config
             .directory_listing
-            .then(|| Self { shared: Arc::new(shared), turns: Arc::new(Semaphore::new(AT_A_TIME)) })
+            .then(|| Self { shared: Arc::new(shared), turns: Turns::new() })
     }
 
     /// Lists the folder for the first time, so that nobody has to wait for that.
@@ -101,10 +103,23 @@ impl Pages {
         context: &Context,
     ) -> io::Result<Reply> {
         let (asked, shared) = (Asked::parse(query), Arc::clone(&self.shared));
-        // Nobody closes the semaphore.
-        let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
+        let turn = match &asked {
+            Asked::List(list) if list.is_search() => match self.turns.search().await {
+                Ok(turn) => turn,
+                Err(Crowded) => {
+                    context.note("searches", "crowded");
+                    return Ok(shared.crowded());
+                }
+            },
+            Asked::List(_) | Asked::View { .. } | Asked::Nothing => self.turns.page().await,
+        };
         let context = context.clone();
-        spawn_blocking(move || shared.answer(&asked, &identity, &context)).await?
+        spawn_blocking(move || {
+            // Whoever went away meanwhile has this thread all the same, so the turn is the thread's.
+            let _turn = turn;
+            shared.answer(&asked, &identity, &context)
+        })
+        .await?
     }
 }
 
@@ -140,6 +155,16 @@ impl Shared {
             p.lead { "It may have been removed, by somebody or because of its age. " a href="./" { "All evidence" } }
         };
         self.page(StatusCode::NOT_FOUND, "Not found", None, body)
+    }
+
+    fn crowded(&self) -> Reply {
+        let body = html! {
+            h1 { "Too many searches at once" }
+            p.lead { "Others are searching at this moment. Load this page again in a few seconds. " a href="./" { "All evidence" } }
+        };
+        let mut reply = self.page(StatusCode::SERVICE_UNAVAILABLE, "Too many searches", None, body);
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(CROWDED_SECS));
+        reply
     }
 
     fn page(&self, status: StatusCode, title: &str, refresh: Option<u32>, body: Markup) -> Reply {

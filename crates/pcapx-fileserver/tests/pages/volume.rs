@@ -3,10 +3,13 @@
 //! With all manifests on the disk: `cargo test --release -p pcapx-fileserver --test pages -- --ignored --nocapture volume`
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use pcapx_testkit::process::{Service, Site, poll};
+use pcapx_testkit::process::{Service, Site, poll, request};
 
 use crate::fixture::Piece;
 use crate::list::link;
@@ -116,6 +119,47 @@ fn list_and_search(manifests: i64) {
 #[test]
 fn a_list_of_a_hundred_thousand_reads_fifty_manifests() {
     list_and_search(3000);
+}
+
+/// What clients ask for until they are told that it is enough: how often each was answered with which status.
+fn ask_on(address: SocketAddr, target: &str, is_enough: &AtomicBool) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    while !is_enough.load(Ordering::Relaxed) {
+        statuses.push(request(address, "GET", target, &[], b"").status);
+    }
+    statuses
+}
+
+#[test]
+#[ignore = "a measurement: makes 200 000 files"]
+fn list_beside_searches() {
+    let mut site = Site::new();
+    fill(&site.output_dir(), MANY);
+    let service = start(&mut site);
+    let newest = format!("/?view={}_a", stamp(MANY - 1));
+    for target in ["/", &newest] {
+        page(&service, target);
+        for clients in [0, 2, 8, 32] {
+            let is_enough = AtomicBool::new(false);
+            let (mut times, statuses) = thread::scope(|scope| {
+                let search = || ask_on(service.address(), "/?q=nothing", &is_enough);
+                let clients: Vec<_> = (0..clients).map(|_| scope.spawn(search)).collect();
+                let times: Vec<_> = (0..40).map(|_| asked(&service, target).1).collect();
+                is_enough.store(true, Ordering::Relaxed);
+                (times, clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<_>>())
+            });
+            assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
+            times.sort();
+            let of = |status| statuses.iter().filter(|found| **found == status).count();
+            eprintln!(
+                "{target} beside {clients} searches: median {:.1} ms, at most {:.1} ms; searches: {} answered, {} told to come back",
+                times[20].as_secs_f64() * 1e3,
+                times[39].as_secs_f64() * 1e3,
+                of(200),
+                of(503)
+            );
+        }
+    }
 }
 
 #[test]

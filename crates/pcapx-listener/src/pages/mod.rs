@@ -141,9 +141,14 @@ impl Pages {
     async fn made(&self, make: impl FnOnce(&Shared) -> Reply + Send + 'static) -> Reply {
         let shared = Arc::clone(&self.shared);
         // Nobody closes the semaphore.
-        let _turn = self.turns.acquire().await;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let work = move || {
+            // Whoever went away meanwhile has this thread all the same, so the turn is the thread's.
+            let _turn = turn;
+            make(&shared)
+        };
         // A panic has been logged where it happened.
-        let reply = spawn_blocking(move || make(&shared)).await;
+        let reply = spawn_blocking(work).await;
         reply.unwrap_or_else(|_| reply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal error"))
     }
 }

@@ -36,6 +36,8 @@ use crate::folder::{Folder, Found, Patience};
 
 /// File systems tell times of change in steps; the coarsest is FAT's.
 const QUIET: Duration = Duration::from_secs(2);
+/// Names that are taken at once to be looked at: a millisecond's, for which others wait.
+const LOOKED_AT_ONCE: usize = 5000;
 /// Room for the entries of one read of a folder.
 const LISTING_BUFFER_BYTES: usize = 256 << 10;
 
@@ -84,14 +86,23 @@ impl Shelf {
     }
 
     /// The newest `most` names of those that are older than the cursor and for which `is_it` says so. Asks it for each name, at a
-    /// tenth of a microsecond or so.
+    /// tenth of a microsecond or so, and lets others at the shelf meanwhile.
     pub(crate) fn find(
         &self,
         cursor: &Cursor,
         most: usize,
-        is_it: impl FnMut(&Name) -> bool,
+        mut is_it: impl FnMut(&Name) -> bool,
     ) -> io::Result<Vec<(Name, Files)>> {
-        Ok(self.refreshed()?.names.find(cursor, most, is_it))
+        let (mut found, mut cursor) = (Vec::new(), cursor.clone());
+        loop {
+            let names = self.refreshed()?.names.older(&cursor, LOOKED_AT_ONCE);
+            let Some((last, _)) = names.last() else { return Ok(found) };
+            cursor = Cursor::Before(last.clone());
+            found.extend(names.into_iter().filter(|(name, _)| is_it(name)).take(most - found.len()));
+            if found.len() == most {
+                return Ok(found);
+            }
+        }
     }
 
     /// The files of one name, as they are now.

@@ -220,19 +220,14 @@ impl Names {
         Slice { names, newer, total: self.by_name.len(), is_cut: self.is_cut }
     }
 
-    /// The newest `most` of those that are older than the cursor and for which `is_it` says so.
-    pub(super) fn find(
-        &self,
-        cursor: &Cursor,
-        most: usize,
-        mut is_it: impl FnMut(&Name) -> bool,
-    ) -> Vec<(Name, Files)> {
+    /// The newest `most` of those that are older than the cursor.
+    pub(super) fn older(&self, cursor: &Cursor, most: usize) -> Vec<(Name, Files)> {
         let end = match cursor {
             Cursor::Before(name) => Excluded(name),
             Cursor::Newest | Cursor::After(_) => Unbounded,
         };
-        let found = self.by_name.range((Unbounded, end)).rev().filter(|(name, _)| is_it(name)).take(most);
-        found.map(|(name, files)| (name.clone(), *files)).collect()
+        let names = self.by_name.range((Unbounded, end)).rev().take(most);
+        names.map(|(name, files)| (name.clone(), *files)).collect()
     }
 
     /// What is known of one name.
