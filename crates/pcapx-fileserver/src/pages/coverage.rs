@@ -6,6 +6,10 @@
 //!       ─────────                    from the first packet to the last
 //! 10:06   10:08   10:10   10:12
 //! ```
+//!
+//! Seconds in a window of days would be thinner than a line. A stretch that is drawn wider than it is lies over its long neighbours,
+//! of which enough remains, and over the alert's needle; of two that are both too short the gap lies on top: nothing recorded may
+//! hide that something is missing.
 
 use std::time::Duration;
 
@@ -13,9 +17,16 @@ use maud::{Markup, html};
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{Manifest, Span};
 use pcapx_core::time::Timestamp;
-use pcapx_http::page::axis::Axis;
+use pcapx_http::page::axis::{Axis, Place};
 use pcapx_http::page::{number, time};
 
+/// Baseline of the axis's labels.
+const LABELS: u32 = 82;
+/// What is shorter is drawn this wide, around its middle, in pixels.
+const LEAST: f64 = 3.0;
+/// Stretches that take less of the axis lie on top of longer ones. In a bar of 288 pixels, a telephone's, a longer one has so many of
+/// them that [`LEAST`] remain where short ones at both its ends reach into it.
+const SHORT: f64 = 2.0 * LEAST / 288.0;
 /// Stretches that are drawn of each kind; more of them would be thinner than a line.
 const MOST_DRAWN: usize = 400;
 /// Gaps that are told one by one.
@@ -67,27 +78,32 @@ impl<'a> Coverage<'a> {
         let (axis, manifest) = (&self.axis, self.manifest);
         let Span { from, to } = manifest.asked;
         let stretch = |span: &Span, class: &str, top: u32, height: u32, fill: Option<&str>| {
+            let (at, width) = (axis.place(span.from), axis.width(span.from, span.to));
             html! {
-                rect .(class) x=(axis.place(span.from)) width=(axis.width(span.from, span.to)) y=(top) height=(height) fill=[fill] {}
+                @if width.0 < SHORT {
+                    rect .(class) x=(Place(at.0 + width.0 / 2.0)) width=(LEAST) y=(top) height=(height) fill=[fill]
+                        transform={ "translate(" (-LEAST / 2.0) ")" } {}
+                }
+                rect .(class) x=(at) width=(width) y=(top) height=(height) fill=[fill] {}
             }
         };
+        let is_short = |span: &&Span| axis.width(span.from, span.to).0 < SHORT;
+        let gaps: Vec<Span> = self.missing().take(MOST_DRAWN).collect();
+        let covered = &manifest.covered[..manifest.covered.len().min(MOST_DRAWN)];
+        let kept = |span: &Span| stretch(span, "kept", 22, 24, None);
+        let gap = |span: &Span| stretch(span, "gap", 22, 24, Some("url(#hatch)"));
         html! {
-            svg role="img" aria-label=(told) height="86" {
+            svg role="img" aria-label=(told) height=(LABELS + axis.depth(zone)) {
                 defs {
                     pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
                         line.hatch x1="1" y1="0" x2="1" y2="6" {}
                     }
                 }
-                (axis.markup(zone, 20, 82))
+                (axis.markup(zone, 20, LABELS))
                 (stretch(&manifest.asked, "ground", 22, 24, None))
-                @for span in manifest.covered.iter().take(MOST_DRAWN) { (stretch(span, "kept", 22, 24, None)) }
-                @for gap in self.missing().take(MOST_DRAWN) { (stretch(&gap, "gap", 22, 24, Some("url(#hatch)"))) }
+                @for span in covered.iter().filter(|span| !is_short(span)) { (kept(span)) }
+                @for span in gaps.iter().filter(|span| !is_short(span)) { (gap(span)) }
                 @if let Some(later) = self.later() { (stretch(&later, "later", 22, 24, None)) }
-                @if let Some((first, last)) = self.packets {
-                    // A hair's breadth at least: one packet has no length.
-                    rect.packets x=(axis.place(first)) y="52" width="2" height="5" {}
-                    (stretch(&Span { from: first, to: last }, "packets", 52, 5, None))
-                }
                 line.axis x1=(axis.place(from)) x2=(axis.place(from)) y1="18" y2="60" {}
                 line.axis x1=(axis.place(to)) x2=(axis.place(to)) y1="18" y2="60" {}
                 @if let Some(at) = self.alert() {
@@ -95,6 +111,9 @@ impl<'a> Coverage<'a> {
                     line.alert x1=(place) x2=(place) y1="14" y2="60" {}
                     svg x=(place) y="0" width="1" height="14" overflow="visible" { path.alert-head d="M-5 6H5L0 14Z" {} }
                 }
+                @for span in covered.iter().filter(is_short) { (kept(span)) }
+                @for span in gaps.iter().filter(is_short) { (gap(span)) }
+                @if let Some((from, to)) = self.packets { (stretch(&Span { from, to }, "packets", 52, 5, None)) }
             }
         }
     }
@@ -153,9 +172,16 @@ impl<'a> Coverage<'a> {
             let places = if gaps.len() == 1 {
                 String::new()
             } else {
-                format!(" in {} gaps", number::count(gaps.len() as u64))
+                format!(", with {} gaps", number::count(gaps.len() as u64))
             };
-            format!("{asked} asked; {} of it were not recorded{places}.", number::duration(missing))
+            let recorded = manifest.covered.iter().map(|span| time::between(span.from, span.to));
+            let recorded = recorded.fold(Duration::ZERO, Duration::saturating_add);
+            if recorded < missing {
+                // What is told in two units would say of two days less a minute that it is two days.
+                format!("{asked} asked; only {} of it were recorded{places}.", number::duration(recorded))
+            } else {
+                format!("{asked} asked; {} of it were not recorded{places}.", number::duration(missing))
+            }
         };
         let lost = match manifest.capture_drops {
             None => html! { "Whether the recorder lost packets is not known." },

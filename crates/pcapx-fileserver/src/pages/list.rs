@@ -51,12 +51,7 @@ impl Row {
     }
 
     fn mark(&self) -> Mark {
-        match &self.outline {
-            Told::Known(outline) => Mark::of(outline.state, outline.open),
-            Told::Damaged => Mark::without_state("damaged"),
-            Told::Unread => Mark::without_state("not read"),
-            Told::Nothing => Mark::BARE,
-        }
+        self.outline.mark(|outline| (outline.state, outline.open))
     }
 
     fn markup(&self, zone: &LocalZone) -> Markup {

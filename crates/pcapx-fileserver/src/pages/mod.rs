@@ -80,9 +80,7 @@ impl Pages {
             zone: LocalZone::system(),
             links: Links::new(config),
         };
-        config
-            .directory_listing
-            .then(|| Self { shared: Arc::new(shared), turns: Turns::new() })
+        config.directory_listing.then(|| Self { shared: Arc::new(shared), turns: Turns::new() })
     }
 
     /// Lists the folder for the first time, so that nobody has to wait for that.

@@ -6,8 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use pcapx_core::digest::{self, Digest};
-use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest, Outline};
+use pcapx_core::manifest::{DIGEST_SUFFIX, MANIFEST_SUFFIX, Manifest, Outline, State};
 use pcapx_core::time::Timestamp;
+use pcapx_http::page::Mark;
 
 use super::shelf::{Files, Name};
 use crate::folder::{Folder, Found, Patience};
@@ -48,6 +49,21 @@ impl<T> Told<T> {
         match self {
             Told::Known(known) => Some(known),
             _ => None,
+        }
+    }
+}
+
+impl<M> Told<M> {
+    /// What is said of the evidence whose manifest this is, the same in the list and on its page.
+    pub(super) fn mark(&self, state: impl FnOnce(&M) -> (State, bool)) -> Mark {
+        match self {
+            Told::Known(manifest) => {
+                let (state, is_open) = state(manifest);
+                Mark::of(state, is_open)
+            }
+            Told::Damaged => Mark::without_state("manifest damaged"),
+            Told::Unread => Mark::without_state("not read"),
+            Told::Nothing => Mark::BARE,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 use pcapx_core::digest::{Amount, Conversation, Digest, End, Line, Protocol};
-use pcapx_core::local::LocalZone;
-use pcapx_http::page::{Foreign, number, time};
+use pcapx_http::page::time::{self, Clock};
+use pcapx_http::page::{Foreign, number};
 
 /// Rows of a table at most. A digest has fewer; a file that only looks like one could have any number.
 const MOST_ROWS: usize = 200;
@@ -13,7 +13,7 @@ const MOST_PROTOCOLS: usize = 12;
 const INFO_CHARS: usize = 300;
 
 /// Who spoke with whom.
-pub(super) fn conversations(digest: &Digest, zone: &LocalZone) -> Markup {
+pub(super) fn conversations(digest: &Digest, clock: Clock<'_>) -> Markup {
     html! {
         @if !digest.conversations.is_empty() {
             section {
@@ -31,7 +31,7 @@ pub(super) fn conversations(digest: &Digest, zone: &LocalZone) -> Markup {
                             }
                         }
                         tbody role="rowgroup" {
-                            @for conversation in digest.conversations.iter().take(MOST_ROWS) { (row(conversation, zone)) }
+                            @for conversation in digest.conversations.iter().take(MOST_ROWS) { (row(conversation, clock)) }
                             @if let Some(others) = &digest.other_conversations {
                                 tr.rest role="row" {
                                     td role="cell" colspan="3" { (others_told(others.conversations)) }
@@ -55,7 +55,7 @@ fn others_told(conversations: u64) -> String {
     }
 }
 
-fn row(conversation: &Conversation, zone: &LocalZone) -> Markup {
+fn row(conversation: &Conversation, clock: Clock<'_>) -> Markup {
     let Conversation { protocol, a, b, a_to_b, b_to_a, first, last } = conversation;
     html! {
         tr role="row" {
@@ -64,7 +64,7 @@ fn row(conversation: &Conversation, zone: &LocalZone) -> Markup {
             td.mono.nowrap role="cell" { span.to-sign aria-hidden="true" { "→ " } (end(b)) }
             td.n role="cell" data-label="Sent" { (amount(*a_to_b)) }
             td.n role="cell" data-label="Received" { (amount(*b_to_a)) }
-            td.n role="cell" data-label="Start" { time datetime=(first) { (time::clock(zone, *first)) } }
+            td.n role="cell" data-label="Start" { time datetime=(first) { (clock.text(*first)) } }
             td.n role="cell" data-label="Duration" { (number::duration(time::between(*first, *last))) }
         }
     }
@@ -94,7 +94,7 @@ pub(super) fn protocols(protocols: &[Protocol]) -> Markup {
 }
 
 /// The first packets, one line each.
-pub(super) fn lines(digest: &Digest, zone: &LocalZone) -> Markup {
+pub(super) fn lines(digest: &Digest, clock: Clock<'_>) -> Markup {
     let lines = &digest.lines[..digest.lines.len().min(MOST_ROWS)];
     let shown = lines.len() as u64;
     let heading = match digest.total.packets {
@@ -116,7 +116,7 @@ pub(super) fn lines(digest: &Digest, zone: &LocalZone) -> Markup {
                                 th role="columnheader" scope="col" { "What" }
                             }
                         }
-                        tbody role="rowgroup" { @for packet in lines { (line(packet, zone)) } }
+                        tbody role="rowgroup" { @for packet in lines { (line(packet, clock)) } }
                     }
                 }
             }
@@ -124,10 +124,10 @@ pub(super) fn lines(digest: &Digest, zone: &LocalZone) -> Markup {
     }
 }
 
-fn line(packet: &Line, zone: &LocalZone) -> Markup {
+fn line(packet: &Line, clock: Clock<'_>) -> Markup {
     html! {
         tr role="row" {
-            td.mono.nowrap role="cell" { time datetime=(packet.time) { (time::clock_micros(zone, packet.time)) } }
+            td.mono.nowrap role="cell" { time datetime=(packet.time) { (clock.micros(packet.time)) } }
             td.mono.nowrap role="cell" { (Foreign::new(&packet.source).bounded(80)) }
             td.mono.nowrap role="cell" {
                 span.to-sign aria-hidden="true" { "→ " } (Foreign::new(&packet.destination).bounded(80))
@@ -142,12 +142,18 @@ fn line(packet: &Line, zone: &LocalZone) -> Markup {
 #[cfg(test)]
 mod tests {
     use pcapx_core::digest::Others;
+    use pcapx_core::local::LocalZone;
     use pcapx_core::time::Timestamp;
 
     use super::*;
 
     fn zone() -> LocalZone {
         LocalZone::named("UTC").unwrap()
+    }
+
+    /// Of a quarter of an hour, or of days.
+    fn clock(zone: &LocalZone, seconds: i64) -> Clock<'_> {
+        Clock::new(zone, Timestamp::from_secs(1_772_356_272), Timestamp::from_secs(1_772_356_272 + seconds))
     }
 
     fn conversation() -> Conversation {
@@ -167,7 +173,7 @@ mod tests {
         let others = Some(Others { conversations: 12, amount: Amount { packets: 40, bytes: 4000 } });
         let digest =
             Digest { conversations: vec![conversation()], other_conversations: others, ..Digest::default() };
-        let text = conversations(&digest, &zone()).into_string();
+        let text = conversations(&digest, clock(&zone(), 900)).into_string();
         for part in [
             ">[2001:db8::5]:40000</td>",
             "→ </span>10.0.0.20</td>",
@@ -178,7 +184,9 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        assert_eq!(conversations(&Digest::default(), &zone()).into_string(), "");
+        let text = conversations(&digest, clock(&zone(), 400_000)).into_string();
+        assert!(text.contains(">03-01 09:11:12</time>"), "{text}");
+        assert_eq!(conversations(&Digest::default(), clock(&zone(), 900)).into_string(), "");
     }
 
     #[test]
@@ -194,7 +202,7 @@ mod tests {
         };
         let mut digest = Digest { lines: vec![line; 500], ..Digest::default() };
         digest.total.packets = 90_000;
-        let text = lines(&digest, &zone()).into_string();
+        let text = lines(&digest, clock(&zone(), 900)).into_string();
         assert!(text.contains("<h2>First 200 of 90\u{202f}000 packets</h2>"), "{text:.400}");
         assert_eq!(text.matches("&lt;script&gt;").count(), 800);
         assert!(

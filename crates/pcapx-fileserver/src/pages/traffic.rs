@@ -7,14 +7,15 @@ use pcapx_core::time::Timestamp;
 #[cfg(test)]
 use pcapx_http::page::axis::Place;
 use pcapx_http::page::axis::{Axis, ceiling};
-use pcapx_http::page::{number, time};
+use pcapx_http::page::number;
+use pcapx_http::page::time::{self, Clock};
 
 /// Columns at most: on a telephone each has two pixels.
 const MOST_COLUMNS: usize = 180;
-/// Height of the chart, without what is written below.
+/// Height of the bars at their highest, both directions together.
 const HEIGHT: f64 = 170.0;
-/// A part of the scale that is lower than this has no room for its label.
-const LABEL_HEIGHT: f64 = 26.0;
+/// Room beyond the highest bar for the end of the scale, which no bar may cross.
+const LABEL_HEIGHT: f64 = 18.0;
 /// The chart has the time bar's axis when its packets take at least this part of it.
 const LEAST_SHARE: f64 = 0.25;
 
@@ -70,7 +71,7 @@ impl Traffic {
     }
 
     /// The chart.
-    pub(super) fn markup(&self, zone: &LocalZone) -> Markup {
+    pub(super) fn markup(&self, zone: &LocalZone, clock: Clock<'_>) -> Markup {
         let most = |rate: fn(&Column) -> f64| self.columns.iter().map(rate).fold(0.0, f64::max);
         let told = if self.has_directions {
             format!(
@@ -85,17 +86,21 @@ impl Traffic {
             section {
                 h2 { "Packets per second" }
                 figure {
-                    (self.chart(zone, &told))
+                    (self.chart(zone, clock, &told))
                     (self.legend())
                 }
             }
         }
     }
 
-    fn chart(&self, zone: &LocalZone, told: &str) -> Markup {
+    fn chart(&self, zone: &LocalZone, clock: Clock<'_>, told: &str) -> Markup {
         let (up, down) = self.scale;
         let pixels = HEIGHT / (up + down);
-        let zero = up * pixels;
+        let room = |rate: f64| if rate > 0.0 { LABEL_HEIGHT } else { 0.0 };
+        let (top, zero) = (room(up), room(up) + up * pixels);
+        let bottom = top + HEIGHT;
+        // The labels of the axis stand below that of the scale.
+        let labels = (bottom + room(down)) as u32 + 18;
         let bar = |column: &Column, class: &str, top: f64, height: f64| {
             html! {
                 @if height > 0.0 {
@@ -105,10 +110,10 @@ impl Traffic {
             }
         };
         html! {
-            svg role="img" aria-label=(told) height="200" shape-rendering="crispEdges" {
-                (self.axis.markup(zone, 0, 194))
-                (grid(0.0, up, zero >= LABEL_HEIGHT, "1.1em"))
-                (grid(HEIGHT, down, HEIGHT - zero >= LABEL_HEIGHT, "-.45em"))
+            svg role="img" aria-label=(told) height=(labels + self.axis.depth(zone)) shape-rendering="crispEdges" {
+                (self.axis.markup(zone, top as u32, labels))
+                (grid(top, up, "-.4em"))
+                (grid(bottom, down, "1.1em"))
                 @for column in &self.columns {
                     @let [from, to, other] = [0, 1, 2].map(|direction| column.rate(direction) * pixels);
                     (bar(column, "from", zero - from, from))
@@ -117,18 +122,18 @@ impl Traffic {
                 }
                 line.axis x1="0" x2="100%" y1=(pixel(zero)) y2=(pixel(zero)) {}
                 @for column in self.columns.iter().filter(|column| column.packets != [0; 3]) {
-                    rect.column x=(self.axis.place(column.from)) width=(self.axis.width(column.from, column.to)) y="0" height=(HEIGHT) {
-                        title { (self.column_told(column, zone)) }
+                    rect.column x=(self.axis.place(column.from)) width=(self.axis.width(column.from, column.to)) y=(top) height=(HEIGHT) {
+                        title { (self.column_told(column, clock)) }
                     }
                 }
             }
         }
     }
 
-    fn column_told(&self, column: &Column, zone: &LocalZone) -> String {
+    fn column_told(&self, column: &Column, clock: Clock<'_>) -> String {
         let [from, to, other] = column.packets.map(number::count);
         let (begin, width) =
-            (time::clock(zone, column.from), number::duration(time::between(column.from, column.to)));
+            (clock.text(column.from), number::duration(time::between(column.from, column.to)));
         let others = if column.packets[2] > 0 { format!(", {other} others") } else { String::new() };
         if self.has_directions {
             format!("{begin}, {width}: {from} from the client, {to} to it{others}")
@@ -153,9 +158,9 @@ impl Traffic {
 }
 
 /// The line at an end of the scale, and what it stands for.
-fn grid(at: f64, rate: f64, has_room: bool, shift: &str) -> Markup {
+fn grid(at: f64, rate: f64, shift: &str) -> Markup {
     html! {
-        @if rate > 0.0 && has_room {
+        @if rate > 0.0 {
             line.grid x1="0" x2="100%" y1=(pixel(at)) y2=(pixel(at)) {}
             text x="4" y=(pixel(at)) dy=(shift) { (number::rate(rate)) "/s" }
         }
@@ -207,6 +212,10 @@ mod tests {
         Bins { start: Some(Timestamp::from_secs(1000)), width_ms, counts: counts.iter().map(bin).collect() }
     }
 
+    fn clock(zone: &LocalZone) -> Clock<'_> {
+        Clock::new(zone, Timestamp::from_secs(1000), Timestamp::from_secs(2000))
+    }
+
     #[test]
     fn a_column_has_the_sum_of_its_bins() {
         let counts: Vec<[u64; 3]> = (0..361).map(|n| [n, 1, 0]).collect();
@@ -248,7 +257,7 @@ mod tests {
         let zone = LocalZone::named("UTC").unwrap();
         for width in [0, 1, u64::MAX] {
             let odd = Traffic::new(&bins(width, &[[u64::MAX; 3], [u64::MAX; 3]]), None).unwrap();
-            let text = odd.markup(&zone).into_string();
+            let text = odd.markup(&zone, clock(&zone)).into_string();
             assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
         }
     }
@@ -256,7 +265,8 @@ mod tests {
     #[test]
     fn without_a_client_there_is_one_direction() {
         let zone = LocalZone::named("UTC").unwrap();
-        let text = Traffic::new(&bins(1000, &[[0, 0, 7]]), None).unwrap().markup(&zone).into_string();
+        let text =
+            Traffic::new(&bins(1000, &[[0, 0, 7]]), None).unwrap().markup(&zone, clock(&zone)).into_string();
         assert!(
             text.contains("At most 7 packets per second.")
                 && text.contains("<title>00:16:40, 1\u{a0}s: 7 packets</title>")

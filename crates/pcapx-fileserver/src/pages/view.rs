@@ -13,8 +13,10 @@ use maud::{Markup, html};
 use pcapx_core::digest::Digest;
 use pcapx_core::local::LocalZone;
 use pcapx_core::manifest::{MANIFEST_SUFFIX, Manifest, State};
+use pcapx_core::time::Timestamp;
 use pcapx_http::Identity;
-use pcapx_http::page::{Foreign, Mark, number, time};
+use pcapx_http::page::time::{self, Clock};
+use pcapx_http::page::{Foreign, number};
 
 use super::commands::{self, Links};
 use super::coverage::Coverage;
@@ -81,28 +83,39 @@ impl<'n> View<'n> {
         let coverage = manifest.map(|manifest| Coverage::new(manifest, packets));
         let traffic =
             digest.and_then(|digest| Traffic::new(&digest.bins, coverage.as_ref().map(Coverage::axis)));
+        let clock = self.clock(zone);
         html! {
             (self.head(zone))
             (self.notes(zone, refresh))
             (self.actions())
-            (self.figures(zone))
+            (self.figures(zone, clock))
             @if let Some(coverage) = &coverage { (coverage.markup(zone)) }
-            @if let Some(traffic) = &traffic { (traffic.markup(zone)) }
-            @if let Some(digest) = digest { (tables::conversations(digest, zone)) }
+            @if let Some(traffic) = &traffic { (traffic.markup(zone, clock)) }
+            @if let Some(digest) = digest { (tables::conversations(digest, clock)) }
             @if let Some(capture) = &self.capture {
                 @let file = String::from_utf8_lossy(&capture.file);
                 @let hash = manifest.and_then(|manifest| manifest.sha256.as_deref());
                 (commands::markup(links, &file, &Name::new(&capture.file).link(""), hash, identity))
             }
             @if let Some(manifest) = manifest { (facts::markup(manifest, digest, zone)) (facts::received(manifest)) }
-            @if let Some(digest) = digest { (tables::lines(digest, zone)) }
+            @if let Some(digest) = digest { (tables::lines(digest, clock)) }
         }
+    }
+
+    /// Tells times on this page: with the day, where window and packets lie on several.
+    fn clock<'z>(&self, zone: &'z LocalZone) -> Clock<'z> {
+        let asked = self.manifest.known().map(|manifest| (manifest.asked.from, manifest.asked.to));
+        let packets = self.digest.known().and_then(|digest| digest.first.zip(digest.last));
+        let both = [asked, packets].into_iter().flatten();
+        let reach = both.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+        let (from, to) = reach.unwrap_or((Timestamp::MIN, Timestamp::MAX));
+        Clock::new(zone, from, to)
     }
 
     fn head(&self, zone: &LocalZone) -> Markup {
         let manifest = self.manifest.known();
         let about = manifest.and_then(|manifest| manifest.about.as_ref());
-        let mark = manifest.map_or(Mark::BARE, |manifest| Mark::of(manifest.state, manifest.open));
+        let mark = self.manifest.mark(|manifest| (manifest.state, manifest.open));
         html! {
             p.small { a href="./" { "← All evidence" } }
             h1.lead { (list::title(about, self.name)) }
@@ -180,7 +193,7 @@ impl<'n> View<'n> {
     }
 
     /// The few numbers that matter most.
-    fn figures(&self, zone: &LocalZone) -> Markup {
+    fn figures(&self, zone: &LocalZone, clock: Clock<'_>) -> Markup {
         let (manifest, digest) = (self.manifest.known(), self.digest.known());
         let packets =
             manifest.and_then(|manifest| manifest.packets).or(digest.map(|digest| digest.total.packets));
@@ -196,7 +209,7 @@ impl<'n> View<'n> {
                     (figure("File", &number::bytes(capture.bytes), &html! { (exact) }))
                 }
                 @if let Some((first, last)) = digest.and_then(|digest| digest.first.zip(digest.last)) {
-                    @let clocks = html! { (time::clock(zone, first)) " – " (time::clock(zone, last)) };
+                    @let clocks = html! { time datetime=(first) { (clock.text(first)) } " – " time datetime=(last) { (clock.text(last)) } };
                     (figure("First to last packet", &number::duration(time::between(first, last)), &clocks))
                 }
                 @if let Some(sent) = directions.filter(|sent| sent.packets_from_client + sent.packets_to_client > 0) {

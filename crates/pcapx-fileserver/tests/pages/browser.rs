@@ -11,7 +11,7 @@ use pcapx_testkit::browser::{self, photograph, visit};
 use pcapx_testkit::devtools::Devtools;
 use pcapx_testkit::process::{Service, Site};
 
-use crate::fixture::{self, Piece, at};
+use crate::fixture::{self, Piece, at, brief};
 use crate::{listed, page, start};
 
 fn scene() -> (Site, Service, Vec<String>) {
@@ -50,12 +50,19 @@ fn windows(site: &Site) {
             manifest.covered = vec![manifest.asked];
         });
         if let Some(digest) = &mut piece.digest {
+            (digest.first, digest.last) = (Some(at(begin)), Some(at(begin + i64::from(seconds))));
             digest.bins.start = Some(at(begin));
             digest.bins.width_ms = u64::from(seconds) * 1000 / 500;
             digest.bins.counts.truncate(500);
         }
         piece.write(&site.output_dir());
     }
+    brief().write(&site.output_dir());
+}
+
+fn windowed(service: &Service) -> Vec<String> {
+    let names = ["w-", "brief"].map(|text| listed(&page(service, &format!("/?q={text}"))));
+    names.concat().iter().map(|name| format!("/?view={name}")).collect()
 }
 
 #[test]
@@ -63,7 +70,7 @@ fn all_text_can_be_read_at_any_width_in_either_scheme() {
     let Some(browser) = browser::find() else { return };
     let (site, service, mut targets) = scene();
     windows(&site);
-    targets.extend(listed(&page(&service, "/?q=w-")).iter().map(|name| format!("/?view={name}")));
+    targets.extend(windowed(&service));
     let devtools = Devtools::start(&browser, site.path());
     let mut labels = 0;
     for target in &targets {
@@ -120,7 +127,9 @@ fn the_keyboard_stops_at_everything_in_order_and_one_sees_where() {
 #[ignore = "makes pictures to be looked at"]
 fn every_page_is_photographed() {
     let Some(browser) = browser::find() else { return };
-    let (_site, service, targets) = scene();
+    let (site, service, mut targets) = scene();
+    windows(&site);
+    targets.extend(windowed(&service));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     fs::create_dir_all(&folder).unwrap();
     let only = std::env::var("PAGES_ONLY").unwrap_or_default();

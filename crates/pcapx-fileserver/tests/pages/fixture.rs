@@ -140,6 +140,22 @@ impl Piece {
     }
 }
 
+/// Two days around the alert, of which 90 s were recorded, in two parts with ten seconds between them. All packets are from those.
+pub(crate) fn brief() -> Piece {
+    let mut piece = Piece::new("brief", "A long window of which little was recorded", 0).change(|manifest| {
+        manifest.asked = span(-86_400, 86_400);
+        manifest.covered = vec![span(-45, 0), span(10, 55)];
+        manifest.gaps = vec![span(-86_400, -45), span(0, 10), span(55, 86_400)];
+        manifest.state = State::Partial;
+    });
+    if let Some(digest) = &mut piece.digest {
+        (digest.first, digest.last) = (Some(at(-45)), Some(at(54)));
+        digest.bins.start = Some(at(-45));
+        digest.bins.counts.truncate(100);
+    }
+    piece
+}
+
 /// Numbers that look like chance and are always the same.
 fn dice(number: u64) -> u64 {
     let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -182,7 +182,7 @@ fn what_comes_and_goes_is_in_the_next_answer() {
     fs::remove_file(folder.join("20260301_101112_a.json")).unwrap();
     assert_has(&page(&service, "/"), &[">file only</span>"]);
     fs::write(folder.join("20260301_101112_a.json"), "{").unwrap();
-    assert_has(&page(&service, "/"), &[">damaged</span>"]);
+    assert_has(&page(&service, "/"), &[">manifest damaged</span>"]);
     for entry in fs::read_dir(&folder).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }

@@ -5,7 +5,7 @@ use std::fs;
 use pcapx_core::manifest::{Manifest, State};
 use pcapx_testkit::process::{Service, Site};
 
-use crate::fixture::{Piece, at, hostile, scene};
+use crate::fixture::{Piece, at, brief, hostile, scene};
 use crate::{assert_has, get, page, plain, start};
 
 const NAME: &str = "20260301_101112_alert_12345";
@@ -61,6 +61,49 @@ fn everything_that_is_known_is_shown() {
     );
     assert!(!text.contains("http-equiv"));
     assert_eq!(get(&service, &format!("/{NAME}.pcap")).body.len(), 4_096_364);
+}
+
+#[test]
+fn seconds_in_a_window_of_days_are_seen_and_no_gap_is_hidden_by_them() {
+    let piece = brief();
+    let (_site, service) = serve(std::slice::from_ref(&piece));
+    let text = view(&service, &piece);
+    assert_has(&text, &["2 d asked; only 1 min 30 s of it were recorded, with 3 gaps."]);
+    // Painted in this order: what was not recorded for days, the needle, the seconds that were, the seconds between them that
+    // were not, the packets.
+    let wide = |class: &str, x: &str| format!("<rect class=\"{class}\" x=\"{x}\" width=\"3\"");
+    let order = [
+        "<rect class=\"gap\" x=\"0%\" width=\"49.974%\"".to_owned(),
+        "<line class=\"alert\" x1=\"50%\"".to_owned(),
+        wide("kept", "49.987%"),
+        wide("kept", "50.019%"),
+        wide("gap", "50.003%"),
+        wide("packets", "50.003%"),
+    ];
+    let places: Vec<_> =
+        order.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("{part}"))).collect();
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn times_have_their_day_where_there_are_several() {
+    let piece = brief();
+    let (_site, service) = serve(&[piece.clone(), Piece::new("short", "Alert", 0)]);
+    assert_has(
+        &view(&service, &piece),
+        &[
+            // First to last packet, the start of a conversation, a packet, a column, the axis.
+            ">03-01 10:10:27</time> – <time datetime=\"2026-03-01T09:12:06.000000000Z\">03-01 10:12:06</time>",
+            ">03-01 10:10:32</time></td>",
+            ">03-01 10:10:31.00",
+            "<title>03-01 10:10:27, 1 s: ",
+            ">12:00</text><text class=\"tick day\"",
+            ">03-02</text>",
+        ],
+    );
+    let text = page(&service, "/?view=20260301_101112_short");
+    assert_has(&text, &[">10:06:12</time> – <time", "<title>10:06:12, 3 s: "]);
+    assert!(!text.contains("tick day") && !text.contains(">03-01 "));
 }
 
 #[test]

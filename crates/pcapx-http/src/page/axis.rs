@@ -3,6 +3,12 @@
 //! Places are percentages of the width, which SVG takes in attributes: a chart is as wide as the page, its text is not
 //! stretched, and no style has to be computed for it. How many labels have room depends on the width, though, which only the
 //! browser knows. So a chart carries two sets of them, one for screens and one for telephones, and the style shows one.
+//!
+//! ```text
+//! │       │       │       │       │
+//! 12:00   00:00   12:00   00:00   12:00
+//! 03-01   03-02           03-03            the day, below the first label and wherever it is another one
+//! ```
 
 use std::fmt;
 
@@ -19,6 +25,10 @@ const TELEPHONE: f64 = 288.0;
 const GAP: f64 = 12.0;
 /// Labels are not wanted nearer than this, even where they would have room: more of them tell no more.
 const NEAREST: f64 = 56.0;
+/// Pixels from a label's baseline to that of the day below it.
+const DAY_BELOW: u32 = 15;
+/// Pixels that letters reach below their baseline.
+const DESCENT: u32 = 4;
 
 const MILLI: i128 = NANOS_PER_SEC as i128 / 1000;
 const SECOND: i128 = NANOS_PER_SEC as i128;
@@ -96,6 +106,9 @@ pub struct Tick {
 pub struct Label {
     /// The text.
     pub text: String,
+    /// What is written below it: the day of a time, the year of a day, where it is another one than that of the label before.
+    /// It is never wider than the text.
+    pub day: Option<String>,
     anchor: Anchor,
 }
 
@@ -120,14 +133,14 @@ impl Anchor {
 
 impl Label {
     /// The label of a line at `place` in a chart of `width` pixels.
-    fn new(text: String, place: Place, width: f64) -> Self {
+    fn new(text: String, day: Option<String>, place: Place, width: f64) -> Self {
         let half = pixels(&text) / 2.0;
         let anchor = match place.0 * width {
             at if at < half => Anchor::Start,
             at if at > width - half => Anchor::End,
             _ => Anchor::Middle,
         };
-        Self { text, anchor }
+        Self { text, day, anchor }
     }
 
     /// From which pixel to which it reaches.
@@ -191,12 +204,27 @@ impl Axis {
         let ticks = instants.filter_map(|nanos| {
             let at = Timestamp::from_nanos(i64::try_from(nanos).ok()?);
             let place = self.place(at);
-            let label = || Label::new(label(zone, at, step), place, width);
+            let label = || Label::new(label(zone, at, step), day(zone, at, step), place, width);
             (at <= self.to).then(|| Tick { place, label: Some(label()) })
         });
         let mut ticks: Vec<_> = ticks.collect();
         give_way(&mut ticks, width);
+        self.tell_days(&mut ticks, zone, step);
         ticks
+    }
+
+    /// Leaves the day below the first label, and below each that has another one than its neighbour: at midnight. An axis within
+    /// one day needs none.
+    fn tell_days(&self, ticks: &mut [Tick], zone: &LocalZone, step: i128) {
+        let is_told = day(zone, self.from, step) != day(zone, self.to, step);
+        let mut told = None;
+        for label in ticks.iter_mut().filter_map(|tick| tick.label.as_mut()) {
+            let own = label.day.take().filter(|day| is_told && told.as_ref() != Some(day));
+            if own.is_some() {
+                told.clone_from(&own);
+                label.day = own;
+            }
+        }
     }
 
     /// The labels as text of an SVG image, and a thin line at each.
@@ -209,11 +237,21 @@ impl Axis {
                         line.tick x1=(tick.place) x2=(tick.place) y1=(top) y2=(baseline.saturating_sub(12)) {}
                         @if let Some(label) = &tick.label {
                             text.tick x=(tick.place) y=(baseline) text-anchor=(label.anchor.name()) { (label.text) }
+                            @if let Some(day) = &label.day {
+                                text.tick.day x=(tick.place) y=(baseline + DAY_BELOW) text-anchor=(label.anchor.name()) { (day) }
+                            }
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Pixels that the labels take below their baseline.
+    pub fn depth(&self, zone: &LocalZone) -> u32 {
+        let mut ticks = [SCREEN, TELEPHONE].into_iter().flat_map(|width| self.ticks(zone, width));
+        let has_days = ticks.any(|tick| tick.label.is_some_and(|label| label.day.is_some()));
+        DESCENT + if has_days { DAY_BELOW } else { 0 }
     }
 
     fn length(&self) -> i128 {
@@ -253,6 +291,19 @@ fn label(zone: &LocalZone, at: Timestamp, step: i128) -> String {
     }
 }
 
+/// What a label at `at` does not tell and is the same for many.
+fn day(zone: &LocalZone, at: Timestamp, step: i128) -> Option<String> {
+    let spoken = zone.spoken(at);
+    let part = if step >= 90 * DAY {
+        return None;
+    } else if step >= DAY {
+        spoken.get(..4)
+    } else {
+        spoken.get(5..10)
+    };
+    part.map(str::to_owned)
+}
+
 /// The least round number that is not below `most`: where a scale ends.
 pub fn ceiling(most: f64) -> f64 {
     if !most.is_finite() || most <= 0.0 {
@@ -277,7 +328,11 @@ mod tests {
         let from = Timestamp::from_secs(AT);
         let axis = Axis::new(from, from.saturating_add(Duration::from_secs(secs)));
         let ticks = axis.ticks(&LocalZone::named(zone).unwrap(), width);
-        ticks.into_iter().filter_map(|tick| Some(tick.label?.text)).collect()
+        let told = |label: Label| match label.day {
+            Some(day) => format!("{} / {day}", label.text),
+            None => label.text,
+        };
+        ticks.into_iter().filter_map(|tick| Some(told(tick.label?))).collect()
     }
 
     #[test]
@@ -290,7 +345,16 @@ mod tests {
         assert_eq!(labels("UTC", 30, TELEPHONE), ["09:11:20", "09:11:30", "09:11:40"]);
         assert_eq!(labels("UTC", 3, TELEPHONE), ["09:11:12", "09:11:13", "09:11:14", "09:11:15"]);
         assert_eq!(labels("UTC", 1, TELEPHONE), ["09:11:12.000", "09:11:12.500", "09:11:13.000"]);
-        assert_eq!(labels("Asia/Kolkata", 86_400, TELEPHONE), ["18:00", "00:00", "06:00", "12:00"]);
+        let day = ["18:00 / 03-01", "00:00 / 03-02", "06:00", "12:00"];
+        assert_eq!(labels("Asia/Kolkata", 86_400, TELEPHONE), day);
+        let two_days = ["12:00 / 03-01", "00:00 / 03-02", "12:00", "00:00 / 03-03"];
+        assert_eq!(labels("UTC", 2 * 86_400, TELEPHONE), two_days);
+        let five_days = labels("UTC", 5 * 86_400, SCREEN);
+        assert_eq!(five_days[..4], ["12:00 / 03-01", "00:00 / 03-02", "12:00", "00:00 / 03-03"]);
+        // Across midnight, and across a year.
+        assert_eq!(labels("Australia/Sydney", 7 * 3600, TELEPHONE)[..2], ["22:00 / 03-01", "00:00 / 03-02"]);
+        let months = labels("UTC", 330 * 86_400, SCREEN);
+        assert_eq!((months[0].as_str(), months[9].as_str()), ("04-07 / 2026", "01-02 / 2027"));
         assert_eq!(labels("UTC", 5 * 86_400, TELEPHONE), ["03-02", "03-03", "03-04", "03-05", "03-06"]);
         assert_eq!(labels("UTC", 100 * 86_400, TELEPHONE), ["03-08", "04-07", "05-07", "06-06"]);
         assert_eq!(labels("UTC", 0, TELEPHONE)[0], "09:11:12.000");
@@ -324,6 +388,20 @@ mod tests {
                 let reaches: Vec<_> = labels.iter().map(|(label, place)| label.reach(*place, width)).collect();
                 for (left, right) in &reaches {
                     prop_assert!(*left >= -0.01 && *right <= width + 0.01, "{left} {right} {labels:?}");
+                }
+                let days: Vec<_> = labels.iter().filter_map(|(label, _)| label.day.as_deref()).collect();
+                for (label, _) in &labels {
+                    // Below a text nothing reaches further than it does.
+                    prop_assert!(label.day.as_deref().map_or(0.0, pixels) <= pixels(&label.text), "{label:?}");
+                }
+                if let (Some(begin), Some(end)) = (day(&zone, axis.from, SECOND), day(&zone, axis.to, SECOND))
+                    && labels[0].0.text.contains(':')
+                {
+                    prop_assert_eq!(labels[0].0.day.is_some(), begin != end);
+                    prop_assert!(days.windows(2).all(|pair| pair[0] != pair[1]), "{days:?}");
+                    let at_midnight = |label: &Label| label.text == "00:00" || label.text == "00:00:00";
+                    let dated = labels.iter().all(|(label, _)| !at_midnight(label) || label.day.is_some());
+                    prop_assert!(dated || begin == end, "{labels:?}");
                 }
                 for pair in reaches.windows(2) {
                     prop_assert!(pair[0].1 + 6.0 <= pair[1].0, "{pair:?} {labels:?}");

@@ -21,15 +21,38 @@ pub fn span(zone: &LocalZone, from: Timestamp, to: Timestamp) -> Markup {
     html! { time datetime=(from) { (begin) } " – " time datetime=(to) { (end) } }
 }
 
-/// `10:11:12`.
+/// `10:11:12`: for what lies within an hour.
 pub fn clock(zone: &LocalZone, at: Timestamp) -> String {
     let spoken = zone.spoken(at);
     spoken.split_once(' ').map_or_else(String::new, |(_, clock)| clock.to_owned())
 }
 
-/// `10:11:12.123456`.
-pub fn clock_micros(zone: &LocalZone, at: Timestamp) -> String {
-    format!("{}.{:06}", clock(zone, at), at.subsec_nanos() / 1000)
+/// Tells the instants of one stretch of time, as short as they can be told apart: `10:11:12` where all of it is on one day, else
+/// `03-01 10:11:12`, and with the year where that changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock<'z> {
+    zone: &'z LocalZone,
+    /// Letters of `2026-03-01 10:11:12` that all of them have.
+    known: usize,
+}
+
+impl<'z> Clock<'z> {
+    /// For what lies between two instants.
+    pub fn new(zone: &'z LocalZone, from: Timestamp, to: Timestamp) -> Self {
+        let (begin, end) = (zone.spoken(from), zone.spoken(to));
+        let is_same = |letters: &usize| begin.get(..*letters) == end.get(..*letters);
+        Self { zone, known: ["YYYY-mm-dd ".len(), "YYYY-".len()].into_iter().find(is_same).unwrap_or(0) }
+    }
+
+    /// An instant.
+    pub fn text(&self, at: Timestamp) -> String {
+        self.zone.spoken(at).split_off(self.known)
+    }
+
+    /// An instant with its microseconds.
+    pub fn micros(&self, at: Timestamp) -> String {
+        format!("{}.{:06}", self.text(at), at.subsec_nanos() / 1000)
+    }
 }
 
 /// The time from one instant to a later one; none when it is earlier.
@@ -52,7 +75,16 @@ mod tests {
         assert_eq!(span(&zone, at, later).into_string(), format!("{text}{end}"));
         let next_day = at.saturating_add(Duration::from_secs(86_400));
         assert!(span(&zone, at, next_day).into_string().ends_with(">2026-03-02 10:11:12</time>"));
-        assert_eq!(clock_micros(&zone, at), "10:11:12.123456");
+        let told = |to| Clock::new(&zone, at, to).micros(at);
+        assert_eq!(told(later), "10:11:12.123456");
+        assert_eq!(told(next_day), "03-01 10:11:12.123456");
+        // The day of the zone: 14 hours later it is the next one in Warsaw, and not yet in UTC.
+        let night = at.saturating_add(Duration::from_secs(14 * 3600));
+        assert_eq!(Clock::new(&zone, at, night).text(night), "03-02 00:11:12");
+        let utc = LocalZone::named("UTC").unwrap();
+        assert_eq!(Clock::new(&utc, at, night).text(night), "23:11:12");
+        let next_year = at.saturating_add(Duration::from_secs(365 * 86_400));
+        assert_eq!(told(next_year), "2026-03-01 10:11:12.123456");
         assert_eq!((between(at, later).as_secs(), between(later, at)), (720, Duration::ZERO));
     }
 }

@@ -18,8 +18,12 @@ use super::history::Sample;
 const SPAN: Duration = Duration::from_secs(3600);
 /// Height of the curve's frame in its own units.
 const FRAME: f64 = 1000.0;
-/// Height of the chart of rates, without what is written below.
+/// Room above the curve for the end of the scale, which the curve may not cross.
+const TOP: u32 = 18;
+/// Height of the curve at its highest.
 const HEIGHT: u32 = 140;
+/// Baseline of the axis's labels.
+const LABELS: u32 = TOP + HEIGHT + 18;
 /// Height of the chart of losses.
 const LOST_HEIGHT: f64 = 36.0;
 /// Samples that lie further apart are not joined.
@@ -114,18 +118,18 @@ impl Charts {
         let scale = ceiling(most);
         let label = format!("Bits per second over the last hour; {}", self.told(most));
         html! {
-            svg role="img" aria-label=(label) height=(HEIGHT + 24) {
-                (self.axis.markup(zone, 0, HEIGHT + 18))
-                line.grid x1="0" x2="100%" y1="0.5" y2="0.5" {}
-                svg x="0" y="0" width="100%" height=(HEIGHT) viewBox={ "0 0 " (SPAN.as_secs()) " " (FRAME) } preserveAspectRatio="none" {
+            svg role="img" aria-label=(label) height=(LABELS + self.axis.depth(zone)) {
+                (self.axis.markup(zone, TOP, LABELS))
+                line.grid x1="0" x2="100%" y1=(TOP) y2=(TOP) {}
+                svg x="0" y=(TOP) width="100%" height=(HEIGHT) viewBox={ "0 0 " (SPAN.as_secs()) " " (FRAME) } preserveAspectRatio="none" {
                     @for run in self.runs() {
                         (self.curve(run, scale))
                     }
                 }
-                line.axis x1="0" x2="100%" y1=(HEIGHT) y2=(HEIGHT) {}
-                text x="4" y="0" dy="1.2em" { (number::bits_per_second(scale)) }
+                line.axis x1="0" x2="100%" y1=(TOP + HEIGHT) y2=(TOP + HEIGHT) {}
+                text x="4" y=(TOP) dy="-.4em" { (number::bits_per_second(scale)) }
                 @for column in columns {
-                    rect.column x=(self.axis.place(column.from)) width=(self.axis.width(column.from, column.to)) y="0" height=(HEIGHT) {
+                    rect.column x=(self.axis.place(column.from)) width=(self.axis.width(column.from, column.to)) y=(TOP) height=(HEIGHT) {
                         title { (column.told(zone)) }
                     }
                 }

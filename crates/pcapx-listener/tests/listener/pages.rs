@@ -180,19 +180,24 @@ fn the_overview_tells_of_recorder_disks_and_jobs() {
     fs::rename(moved, site.timeline_dir()).unwrap();
 }
 
+/// The overview once it has a curve, which takes two looks at the recorder.
+fn drawn(site: &Site, service: &Service) -> String {
+    let began = Timestamp::now().as_nanos();
+    let drawn = poll(PATIENCE, || {
+        let seconds = u64::try_from((Timestamp::now().as_nanos() - began) / 1_000_000_000).unwrap();
+        status(site, 1 + seconds, &json!({ "kernel_drops": 7 + seconds }));
+        let page = page(&get(service, "/?still"), 200);
+        page.contains("class=\"curve\"").then_some(page)
+    });
+    drawn.unwrap_or_else(|| panic!("{}", page(&get(service, "/"), 200)))
+}
+
 #[test]
 fn the_last_hour_is_drawn_from_what_the_recorder_tells() {
     let site = site();
     status(&site, 1, &json!({}));
     let service = listener(&site);
-    let began = Timestamp::now().as_nanos();
-    let drawn = poll(PATIENCE, || {
-        let seconds = u64::try_from((Timestamp::now().as_nanos() - began) / 1_000_000_000).unwrap();
-        status(&site, 1 + seconds, &json!({ "kernel_drops": 7 + seconds }));
-        let page = page(&get(&service, "/?still"), 200);
-        page.contains("class=\"curve\"").then_some(page)
-    });
-    let drawn = drawn.unwrap_or_else(|| panic!("{}", page(&get(&service, "/"), 200)));
+    let drawn = drawn(&site, &service);
     assert_has(
         &drawn,
         &[
@@ -203,6 +208,13 @@ fn the_last_hour_is_drawn_from_what_the_recorder_tells() {
             " since its start</small>",
         ],
     );
+    let Some(browser) = browser::find() else { return };
+    let devtools = Devtools::start(&browser, site.path());
+    devtools.open(&service.url("/?still"));
+    for width in [1280, 400, 320] {
+        devtools.look(width, "light");
+        assert!(devtools.assert_legible(&format!("the last hour at {width}")) > 2);
+    }
 }
 
 #[test]
@@ -636,6 +648,7 @@ fn all_text_can_be_read_and_the_keyboard_goes_everywhere() {
 fn every_page_is_photographed() {
     let Some(browser) = browser::find() else { return };
     let (site, service, pages) = scene();
+    drawn(&site, &service);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     fs::create_dir_all(&folder).unwrap();
     for (name, target) in pages {

@@ -54,20 +54,37 @@
     return found;
   };
 
-  // Labels below charts that touch, and how many there are in all.
+  // Labels of charts that touch each other, what is drawn, or the text above the chart; and how many there are below charts.
   const labels = () => {
     const touching = [];
     let count = 0;
+    const boxed = (elements) => [...elements].filter(isShown).map((element) => [element.getBoundingClientRect(), element.textContent]);
     for (const chart of document.querySelectorAll("figure svg[role=img]")) {
-      const boxes = [...chart.querySelectorAll("text.tick")].filter(isShown).map((text) => [text.getBoundingClientRect(), text.textContent]);
+      const boxes = boxed(chart.querySelectorAll("text.tick"));
       const frame = chart.getBoundingClientRect();
       count += boxes.length;
-      boxes.sort((one, other) => one[0].left - other[0].left);
-      boxes.forEach(([box, text], number) => {
-        const next = boxes[number + 1];
-        if (next && box.right + 4 > next[0].left) touching.push(`${text} touches ${next[1]}`);
-        if (box.left < frame.left - 1 || box.right > frame.right + 1) touching.push(`${text} leaves its chart`);
+      // Times stand in one row, days in another.
+      const rows = Map.groupBy(boxes, ([box]) => Math.round(box.top));
+      for (const row of rows.values()) {
+        row.sort((one, other) => one[0].left - other[0].left);
+        row.forEach(([box, text], number) => {
+          const next = row[number + 1];
+          if (next && box.right + 4 > next[0].left) touching.push(`${text} touches ${next[1]}`);
+        });
+      }
+      const texts = boxed(chart.querySelectorAll("text"));
+      const marks = [...chart.querySelectorAll("rect:not(.column), path, line:not(.tick, .grid, .hatch)")].map((mark) => [mark.getBoundingClientRect(), mark]);
+      texts.forEach(([box, text], number) => {
+        if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.bottom > frame.bottom + 1) touching.push(`${text} leaves its chart`);
+        const meets = ([other]) => box.left < other.right && other.left < box.right && box.top + 2 < other.bottom && other.top < box.bottom - 2;
+        for (const [, mark] of marks.filter(meets).slice(0, 1)) touching.push(`${text} is crossed by a ${mark.localName} ${mark.getAttribute("class")}`);
+        for (const [, other] of texts.slice(number + 1).filter(meets)) touching.push(`${text} touches ${other}`);
       });
+    }
+    for (const figure of document.querySelectorAll("figure")) {
+      const above = figure.previousElementSibling;
+      const gap = above ? figure.getBoundingClientRect().top - above.getBoundingClientRect().bottom : 10;
+      if (gap < 8) touching.push(`${gap} pixels below ${named(above)}`);
     }
     return { touching, count };
   };
