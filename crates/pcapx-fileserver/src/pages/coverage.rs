@@ -7,9 +7,9 @@
 //! 10:06   10:08   10:10   10:12
 //! ```
 //!
-//! Seconds in a window of days would be thinner than a line. A stretch that is drawn wider than it is lies over its long neighbours,
-//! of which enough remains, and over the alert's needle; of two that are both too short the gap lies on top: nothing recorded may
-//! hide that something is missing.
+//! Seconds in a window of days would be thinner than a line, so they are drawn wider than they are, over the alert's needle and over
+//! long stretches, of which enough remains. Of two that are both too short the gap lies on top: nothing that was recorded may hide that
+//! something is missing beside it. It is the narrower one, too, so that both are seen.
 
 use std::time::Duration;
 
@@ -22,11 +22,13 @@ use pcapx_http::page::{number, time};
 
 /// Baseline of the axis's labels.
 const LABELS: u32 = 82;
-/// What is shorter is drawn this wide, around its middle, in pixels.
-const LEAST: f64 = 3.0;
-/// Stretches that take less of the axis lie on top of longer ones. In a bar of 288 pixels, a telephone's, a longer one has so many of
-/// them that [`LEAST`] remain where short ones at both its ends reach into it.
-const SHORT: f64 = 2.0 * LEAST / 288.0;
+/// Pixels that what was recorded, and the time of the packets, have at least.
+const LEAST_KEPT: f64 = 6.0;
+/// Pixels that a gap has at least.
+const LEAST_GAP: f64 = 2.0;
+/// Stretches that take less of the axis lie on top of longer ones. In a bar of 288 pixels, a telephone's, a longer one keeps three where
+/// short ones at both its ends reach into it.
+const SHORT: f64 = (LEAST_KEPT + 3.0) / 288.0;
 /// Stretches that are drawn of each kind; more of them would be thinner than a line.
 const MOST_DRAWN: usize = 400;
 /// Gaps that are told one by one.
@@ -79,10 +81,11 @@ impl<'a> Coverage<'a> {
         let Span { from, to } = manifest.asked;
         let stretch = |span: &Span, class: &str, top: u32, height: u32, fill: Option<&str>| {
             let (at, width) = (axis.place(span.from), axis.width(span.from, span.to));
+            let least = if class == "gap" { LEAST_GAP } else { LEAST_KEPT };
             html! {
                 @if width.0 < SHORT {
-                    rect .(class) x=(Place(at.0 + width.0 / 2.0)) width=(LEAST) y=(top) height=(height) fill=[fill]
-                        transform={ "translate(" (-LEAST / 2.0) ")" } {}
+                    rect .(class) x=(Place(at.0 + width.0 / 2.0)) width=(least) y=(top) height=(height) fill=[fill]
+                        transform={ "translate(" (-least / 2.0) ")" } {}
                 }
                 rect .(class) x=(at) width=(width) y=(top) height=(height) fill=[fill] {}
             }
@@ -159,14 +162,14 @@ impl<'a> Coverage<'a> {
         let asked = number::duration(time::between(manifest.asked.from, manifest.asked.to));
         let gaps: Vec<Duration> = self.missing().map(|gap| time::between(gap.from, gap.to)).collect();
         let recorded = if manifest.covered.is_empty() && gaps.is_empty() {
-            format!("{asked} asked; nobody has told what of it was recorded.")
+            format!("Window of {asked}: what of it was recorded is not known.")
         } else if gaps.is_empty() {
             let all = if self.later().is_some() {
                 "so far all of it was recorded"
             } else {
                 "all of it was recorded"
             };
-            format!("{asked} asked; {all}.")
+            format!("Window of {asked}: {all}.")
         } else {
             let missing = gaps.iter().fold(Duration::ZERO, |sum, gap| sum.saturating_add(*gap));
             let places = if gaps.len() == 1 {
@@ -178,14 +181,14 @@ impl<'a> Coverage<'a> {
             let recorded = recorded.fold(Duration::ZERO, Duration::saturating_add);
             if recorded < missing {
                 // What is told in two units would say of two days less a minute that it is two days.
-                format!("{asked} asked; only {} of it were recorded{places}.", number::duration(recorded))
+                format!("Window of {asked}: only {} of it were recorded{places}.", number::duration(recorded))
             } else {
-                format!("{asked} asked; {} of it were not recorded{places}.", number::duration(missing))
+                format!("Window of {asked}: {} of it were not recorded{places}.", number::duration(missing))
             }
         };
         let lost = match manifest.capture_drops {
             None => html! { "Whether the recorder lost packets is not known." },
-            Some(0) => html! { "The recorder lost no packet." },
+            Some(0) => html! { "The recorder lost no packets." },
             Some(1) => html! { strong.bad { "The recorder lost 1 packet meanwhile." } },
             Some(lost) => {
                 html! { strong.bad { "The recorder lost " (number::count(lost)) " packets meanwhile." } }

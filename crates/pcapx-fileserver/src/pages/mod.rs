@@ -45,7 +45,7 @@ use self::commands::Links;
 use self::list::List;
 use self::reading::Reader;
 use self::shelf::{Cursor, Shelf};
-use self::turns::{Crowded, Turns};
+use self::turns::Turns;
 use self::view::View;
 use crate::folder::Folder;
 
@@ -101,15 +101,11 @@ impl Pages {
         context: &Context,
     ) -> io::Result<Reply> {
         let (asked, shared) = (Asked::parse(query), Arc::clone(&self.shared));
-        let turn = match &asked {
-            Asked::List(list) if list.is_search() => match self.turns.search().await {
-                Ok(turn) => turn,
-                Err(Crowded) => {
-                    context.note("searches", "crowded");
-                    return Ok(shared.crowded());
-                }
-            },
-            Asked::List(_) | Asked::View { .. } | Asked::Nothing => self.turns.page().await,
+        let is_search = matches!(&asked, Asked::List(list) if list.is_search());
+        let turn = if is_search { self.turns.search().await } else { Ok(self.turns.page().await) };
+        let Ok(turn) = turn else {
+            context.note("searches", "crowded");
+            return Ok(shared.crowded());
         };
         let context = context.clone();
         spawn_blocking(move || {

@@ -13,9 +13,9 @@ use pcapx_http::page::time::{self, Clock};
 /// Columns at most: on a telephone each has two pixels.
 const MOST_COLUMNS: usize = 180;
 /// Height of the bars at their highest, both directions together.
-const HEIGHT: f64 = 170.0;
+const HEIGHT: u32 = 170;
 /// Room beyond the highest bar for the end of the scale, which no bar may cross.
-const LABEL_HEIGHT: f64 = 18.0;
+const LABEL_HEIGHT: u32 = 18;
 /// The chart has the time bar's axis when its packets take at least this part of it.
 const LEAST_SHARE: f64 = 0.25;
 
@@ -95,12 +95,12 @@ impl Traffic {
 
     fn chart(&self, zone: &LocalZone, clock: Clock<'_>, told: &str) -> Markup {
         let (up, down) = self.scale;
-        let pixels = HEIGHT / (up + down);
-        let room = |rate: f64| if rate > 0.0 { LABEL_HEIGHT } else { 0.0 };
-        let (top, zero) = (room(up), room(up) + up * pixels);
-        let bottom = top + HEIGHT;
+        let pixels = f64::from(HEIGHT) / (up + down);
+        let room = |rate: f64| if rate > 0.0 { LABEL_HEIGHT } else { 0 };
+        let (top, bottom) = (room(up), room(up) + HEIGHT);
+        let zero = f64::from(top) + up * pixels;
         // The labels of the axis stand below that of the scale.
-        let labels = (bottom + room(down)) as u32 + 18;
+        let labels = bottom + room(down) + 18;
         let bar = |column: &Column, class: &str, top: f64, height: f64| {
             html! {
                 @if height > 0.0 {
@@ -111,7 +111,7 @@ impl Traffic {
         };
         html! {
             svg role="img" aria-label=(told) height=(labels + self.axis.depth(zone)) shape-rendering="crispEdges" {
-                (self.axis.markup(zone, top as u32, labels))
+                (self.axis.markup(zone, top, labels))
                 (grid(top, up, "-.4em"))
                 (grid(bottom, down, "1.1em"))
                 @for column in &self.columns {
@@ -158,11 +158,11 @@ impl Traffic {
 }
 
 /// The line at an end of the scale, and what it stands for.
-fn grid(at: f64, rate: f64, shift: &str) -> Markup {
+fn grid(at: u32, rate: f64, shift: &str) -> Markup {
     html! {
         @if rate > 0.0 {
-            line.grid x1="0" x2="100%" y1=(pixel(at)) y2=(pixel(at)) {}
-            text x="4" y=(pixel(at)) dy=(shift) { (number::rate(rate)) "/s" }
+            line.grid x1="0" x2="100%" y1=(at) y2=(at) {}
+            text x="4" y=(at) dy=(shift) { (number::rate(rate)) "/s" }
         }
     }
 }

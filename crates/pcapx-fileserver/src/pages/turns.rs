@@ -88,7 +88,7 @@ mod tests {
         for search in &mut waiting {
             assert!(now(search.as_mut()).is_none());
         }
-        assert_eq!(now(turns.search()).map(|turn| turn.err()), Some(Some(Crowded)));
+        assert_eq!(now(turns.search()).map(Result::err), Some(Some(Crowded)));
         // Lists are as free as ever.
         let pages: Vec<_> = (0..AT_A_TIME).map(|_| now(turns.page()).unwrap()).collect();
         assert!(now(turns.page()).is_none());

@@ -209,8 +209,7 @@ impl<'n> View<'n> {
                     (figure("File", &number::bytes(capture.bytes), &html! { (exact) }))
                 }
                 @if let Some((first, last)) = digest.and_then(|digest| digest.first.zip(digest.last)) {
-                    @let clocks = html! { time datetime=(first) { (clock.text(first)) } " – " time datetime=(last) { (clock.text(last)) } };
-                    (figure("First to last packet", &number::duration(time::between(first, last)), &clocks))
+                    (figure("First to last packet", &number::duration(time::between(first, last)), &clock.span(first, last)))
                 }
                 @if let Some(sent) = directions.filter(|sent| sent.packets_from_client + sent.packets_to_client > 0) {
                     @let packets = number::counted(sent.packets_from_client, "packet", "packets");

@@ -49,6 +49,13 @@ impl<'z> Clock<'z> {
         self.zone.spoken(at).split_off(self.known)
     }
 
+    /// From one instant to another; what is said of the first is not said again of the second.
+    pub fn span(&self, from: Timestamp, to: Timestamp) -> Markup {
+        let own = Self::new(self.zone, from, to);
+        let end = if own.known > self.known { own.text(to) } else { self.text(to) };
+        html! { time datetime=(from) { (self.text(from)) } " – " time datetime=(to) { (end) } }
+    }
+
     /// An instant with its microseconds.
     pub fn micros(&self, at: Timestamp) -> String {
         format!("{}.{:06}", self.text(at), at.subsec_nanos() / 1000)
@@ -81,6 +88,9 @@ mod tests {
         // The day of the zone: 14 hours later it is the next one in Warsaw, and not yet in UTC.
         let night = at.saturating_add(Duration::from_secs(14 * 3600));
         assert_eq!(Clock::new(&zone, at, night).text(night), "03-02 00:11:12");
+        let days = Clock::new(&zone, at, night);
+        assert!(days.span(at, night).into_string().ends_with(">03-02 00:11:12</time>"));
+        assert!(days.span(at, later).into_string().ends_with(">10:23:12</time>"));
         let utc = LocalZone::named("UTC").unwrap();
         assert_eq!(Clock::new(&utc, at, night).text(night), "23:11:12");
         let next_year = at.saturating_add(Duration::from_secs(365 * 86_400));

@@ -110,23 +110,23 @@ impl Recording {
             dl.figures {
                 @if let Some(oldest) = self.oldest {
                     @let reach = number::duration(time::between(oldest, self.now));
-                    (figure("Can be asked back to", &reach, &html! { (time::instant(zone, oldest)) }))
+                    (figure("The recording reaches back", &reach, &html! { "to " (time::instant(zone, oldest)) }))
                 }
                 @if let Some(status) = status.filter(|_| is_up) {
                     @let packets = html! { (number::rate(status.packets_per_second)) " packets/s" };
                     (figure("Received now", &number::bits_per_second(status.bits_per_second), &packets))
                     @if let Some(up_to) = status.searchable_up_to {
                         @let lag = number::duration(time::between(up_to, self.now));
-                        (figure("Packets are found after", &lag, &html! { "as things are now" }))
+                        (figure("Newest packets that are found", &format!("{lag} old"), &html! { "newer ones are being written" }))
                     }
                 }
                 @if let Some(status) = status {
                     @let all = status.kernel_drops.saturating_add(status.recorder_drops);
                     @if let Some(lost) = charts.told_lost() {
-                        @let since = html! { (number::count(all)) " since its start" };
+                        @let since = html! { (number::count(all)) " since the recorder started" };
                         (figure("Lost in the last hour", &number::counted(lost, "packet", "packets"), &since))
                     } @else {
-                        (figure("Lost since its start", &number::counted(all, "packet", "packets"), &html! {}))
+                        (figure("Lost since the recorder started", &number::counted(all, "packet", "packets"), &html! {}))
                     }
                 }
                 @if let Some((files, bytes)) = self.files {
@@ -162,8 +162,8 @@ impl Recording {
                         (figure("Free on its disk", &number::bytes(status.disk_free_bytes), &html! {}))
                     }
                     @if let Some(room) = self.evidence {
-                        @let all = html! { "of " (number::bytes(room.all)) " are free" };
-                        (metered("The disk of evidence", &number::bytes(room.free), &all, 1.0 - share(room.free, room.all)))
+                        @let all = html! { "of " (number::bytes(room.all)) };
+                        (metered("Free on the disk of evidence", &number::bytes(room.free), &all, 1.0 - share(room.free, room.all)))
                     }
                 }
             }

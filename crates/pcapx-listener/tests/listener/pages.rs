@@ -134,9 +134,9 @@ fn the_overview_tells_of_recorder_disks_and_jobs() {
         &[
             r#"<span class="state complete">recording</span>"#,
             "<code><bdi>eth0</bdi></code>, <code><bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi></code>",
-            "<dt>Can be asked back to</dt><dd>1 h<small>",
+            "<dt>The recording reaches back</dt><dd>1 h<small>to ",
             "<dt>Received now</dt><dd>1 Mbit/s<small>1 250 packets/s</small>",
-            "<dt>Lost since its start</dt><dd>7 packets<small>",
+            "<dt>Lost since the recorder started</dt><dd>7 packets<small>",
             "<dt>The recording takes</dt><dd>1.50 TB<small>of 2 TB that it may take</small>",
             "<rect class=\"kept\" width=\"75%\"",
             "<dt>The ring was full to</dt><dd>3%</dd>",
@@ -205,7 +205,7 @@ fn the_last_hour_is_drawn_from_what_the_recorder_tells() {
             "class=\"area\"",
             "class=\"lost\"",
             " lost/min</text>",
-            " since its start</small>",
+            " since the recorder started</small>",
         ],
     );
     let Some(browser) = browser::find() else { return };
