@@ -169,7 +169,7 @@ fn the_overview_tells_of_recorder_disks_and_jobs() {
     // The time that its oldest packet tells, whenever the file was written.
     assert_has(
         &other,
-        &["No pcapx-recorder writes to this timeline", r#"<small><time datetime="2025-02-09T11:19:58."#],
+        &["No pcapx-recorder writes to this timeline", r#"<small>to <time datetime="2025-02-09T11:19:58."#],
     );
     assert!(!other.contains("The last hour"), "{other}");
     // A page tells neither paths nor what the system said.
