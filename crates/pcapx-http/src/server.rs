@@ -111,8 +111,8 @@ impl Server {
         stop: &Stop,
         drain: Duration,
     ) -> Drained {
-        let (manager, log) = (Manager::of_process(), front.audit());
-        log.write(Act::new(audit::START).with("listening", self.address.to_string()));
+        let manager = Manager::of_process();
+        front.audit().write(Act::new(audit::START).with("listening", self.address.to_string()));
         let mut beside = JoinSet::new();
         beside.spawn(tls::follow(Arc::clone(&front), stop.clone()));
         beside.spawn(manager.clone().keep_alive());
@@ -128,7 +128,6 @@ impl Server {
             never = loop_.accept(&self.listeners) => match never {},
         }
         manager.stopping();
-        log.write(Act::new(audit::STOP));
         let deadline = Instant::now() + drain;
         drop(self.listeners);
         let aborted = loop_.drain(stop, deadline).await;

@@ -13,7 +13,7 @@
 //! - The first line of all has number 1 and follows nothing. The service never removes a file, so a log that begins later
 //!   has lost its beginning by somebody's hand – unless that was archived and its last line is known.
 //! - A full file ends with the act `rotate`, so that the file after it cannot go without notice.
-//! - A run ends with the act `stop`. Where the next `start` follows something else, the service was killed, or lines
+//! - A run ends with the act `stop`, after whatever was still answered when somebody asked for it. Where the next `start` follows something else, the service was killed, or lines
 //!   were cut off there.
 //!
 //! What a chain cannot show by itself is that whole runs at its very *end* were cut off, or that somebody made a whole new
@@ -32,7 +32,7 @@ mod verify;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -48,8 +48,8 @@ pub use self::verify::{Head, Kept, Verified, VerifyError, verify};
 
 /// The act of a service that begins to serve.
 pub(crate) const START: &str = "start";
-/// The act of a service that was asked to stop.
-pub(crate) const STOP: &str = "stop";
+/// The last act of a run that ends in order.
+const STOP: &str = "stop";
 /// The act of somebody who is not let in.
 const DENIED: &str = "denied";
 /// The last act in a file that is full: the log goes on in the next one.
@@ -77,8 +77,8 @@ impl Act {
         Act::new(DENIED).with("reason", reason)
     }
 
-    fn is_denied(&self) -> bool {
-        self.fields.get("act").and_then(Value::as_str) == Some(DENIED)
+    fn is(&self, what: &str) -> bool {
+        self.fields.get("act").and_then(Value::as_str) == Some(what)
     }
 
     /// Adds a field; whatever a client sent is escaped as JSON does.
@@ -114,6 +114,8 @@ struct Desk {
     /// Acts that found the queue full and have not been told of yet.
     lost: Arc<AtomicU64>,
     denials: Mutex<Denials>,
+    /// A run has begun, and has to end with a line of its own.
+    has_started: AtomicBool,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -142,6 +144,7 @@ impl Audit {
             queue: Mutex::new(Some(sender)),
             lost,
             denials: Mutex::new(Denials::new(Instant::now())),
+            has_started: AtomicBool::new(false),
             writer: Mutex::new(Some(writer)),
         };
         Ok(Audit { desk: Some(Arc::new(desk)) })
@@ -182,7 +185,10 @@ impl Audit {
     /// Writes `act` down soon. Never waits.
     pub fn write(&self, act: Act) {
         let Some(desk) = &self.desk else { return };
-        if act.is_denied() {
+        if act.is(START) {
+            desk.has_started.store(true, Ordering::Relaxed);
+        }
+        if act.is(DENIED) {
             let mut denials = desk.denials.lock().unwrap_or_else(PoisonError::into_inner);
             if !denials.may_be_written(Instant::now()) {
                 return;
@@ -194,18 +200,17 @@ impl Audit {
         desk.put(act);
     }
 
-    /// Returns once everything is on the disk; what comes later is lost. May wait for a disk.
+    /// Ends the run that has started: its last line is `stop`. Returns once everything is on the disk; what comes later is
+    /// lost. May wait for a disk.
     pub fn close(&self) {
         let Some(desk) = &self.desk else { return };
-        let more = desk.denials.lock().unwrap_or_else(PoisonError::into_inner).told();
-        if let Some(more) = more {
-            desk.put(more);
-        }
-        desk.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let writer = desk.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if writer.is_some_and(|writer| writer.join().is_err()) {
-            log::error!("audit: the writer panicked");
-        }
+        desk.close(desk.has_started.load(Ordering::Relaxed).then(|| Act::new(STOP)));
+    }
+
+    /// Ends as a crash does, but with everything on the disk.
+    #[cfg(test)]
+    fn break_off(&self) {
+        self.desk.as_ref().unwrap().close(None);
     }
 }
 
@@ -214,6 +219,24 @@ impl Desk {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.as_ref().is_none_or(|queue| queue.try_send(act).is_err()) {
             self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn close(&self, last: Option<Act>) {
+        let more = self.denials.lock().unwrap_or_else(PoisonError::into_inner).told();
+        // From here on nobody else puts anything behind it.
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(queue) = queue {
+            for act in more.into_iter().chain(last) {
+                // Waits for room. Without a writer there is nothing to wait for.
+                if queue.send(act).is_err() {
+                    self.lost.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            log::error!("audit: the writer panicked");
         }
     }
 }

@@ -331,9 +331,10 @@ mod tests {
             audit.write(Act::new(START));
             audit.write(Act::new("test").with("run", run));
             if is_ended {
-                audit.write(Act::new(STOP));
+                audit.close();
+            } else {
+                audit.break_off();
             }
-            audit.close();
         }
         let files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         // 1 start, 2 test, 3 stop, 4 start, 5 test, 6 start, 7 test, 8 stop.
@@ -346,6 +347,24 @@ mod tests {
             fs::write(&files[0], cut).unwrap();
             assert_eq!(whole(&files).is_ended, is_ended, "{lines}");
         }
+    }
+
+    #[test]
+    fn a_run_that_ends_in_a_flood_of_refusals_ends_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let audit = Audit::open(Service::Listener, dir.path(), 1 << 20).unwrap();
+        audit.write(Act::new(START));
+        for _ in 0..3000 {
+            audit.write(Act::denied("address"));
+        }
+        audit.close();
+        audit.write(Act::denied("address"));
+        audit.close();
+        let file = dir.path().join("pcapx-listener.audit.jsonl");
+        let text = fs::read_to_string(&file).unwrap();
+        let acts: Vec<String> = text.lines().map(|line| chain::read(line).unwrap().act).collect();
+        assert_eq!(acts[acts.len() - 2..], ["denied more", STOP]);
+        assert!(whole(&[file]).is_ended);
     }
 
     #[test]
