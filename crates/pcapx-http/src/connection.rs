@@ -21,7 +21,7 @@ use crate::audit::Act;
 use crate::metrics::Reason;
 use crate::panics::caught;
 use crate::slots::{Place, Slot};
-use crate::stream::Stream;
+use crate::stream::{Stream, Wire};
 use crate::tls::{self, Failure, Secured};
 use crate::{Context, Front, Limits, LogValue, Reply, Request, RequestBody, Stop, reply};
 
@@ -32,7 +32,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// Answers requests.
 ///
-/// A client that is gone does not end the future; only the end of the drain time drops it. A panic in it answers 500
+/// A client that is gone does not end the future, except that it loses its place where guesses of a hash wait; only the end of
+/// the drain time drops it. A panic in it answers 500
 /// `Internal Server Error`.
 pub trait Handler: Send + Sync + 'static {
     /// The answer to `request`.
@@ -69,8 +70,9 @@ pub(crate) async fn serve<H: Handler>(
     }
     let slot = &place.0;
     let stream = Stream::new(tcp, Arc::clone(slot), shared.limits.write_stall);
+    let wire = stream.wire();
     let Some(tls) = shared.front.tls() else {
-        return converse(stream, Peer { address: peer, certificate: None }, slot, &shared).await;
+        return converse(stream, Peer { address: peer, certificate: None, wire }, slot, &shared).await;
     };
     let secured = tokio::select! {
         secured = tls::accept(&tls, stream, shared.limits.head) => secured,
@@ -82,7 +84,7 @@ pub(crate) async fn serve<H: Handler>(
     families.handshake(secured.as_ref().map_or_else(Failure::name, |_| "complete"));
     match secured {
         Ok(Secured { stream, certificate }) => {
-            converse(stream, Peer { address: peer, certificate }, slot, &shared).await;
+            converse(stream, Peer { address: peer, certificate, wire }, slot, &shared).await;
         }
         Err(failure) => {
             if let Some(reason) = failure.refusal() {
@@ -103,6 +105,7 @@ pub(crate) async fn serve<H: Handler>(
 struct Peer {
     address: SocketAddr,
     certificate: Option<Arc<str>>,
+    wire: Wire,
 }
 
 /// Answers requests on a connection until it ends.
@@ -161,7 +164,8 @@ async fn answer<H: Handler>(
     let (head, incoming) = request.into_parts();
     let address = peer.address.ip();
     let client = shared.front.client(address, &head.headers);
-    let context = Context::new(peer.address, *client.as_ref().unwrap_or(&address), peer.certificate);
+    let whose = *client.as_ref().unwrap_or(&address);
+    let context = Context::over(Some(peer.wire), peer.address, whose, peer.certificate);
     let families = shared.front.metrics().families();
     let counts = (Arc::clone(families), shared.front.audit());
     let mut entry = Entry::new(context.clone(), counts, head.method.clone(), head.uri.clone(), slot.busy());

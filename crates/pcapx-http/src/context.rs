@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::LogValue;
 use crate::audit::Act;
+use crate::stream::Wire;
 
 /// Distinguishes this run of the process in request ids, so that ids stay unique in a log over restarts.
 static RUN: LazyLock<u32> = LazyLock::new(|| {
@@ -30,6 +31,7 @@ struct Shared {
     peer: IpAddr,
     client: IpAddr,
     certificate: Option<Arc<str>>,
+    wire: Option<Wire>,
     notes: Mutex<String>,
     act: Mutex<Option<Act>>,
 }
@@ -37,6 +39,16 @@ struct Shared {
 impl Context {
     /// A context with a fresh id for a request of `client` that came from `peer`, which showed `certificate`.
     pub fn new(peer: SocketAddr, client: IpAddr, certificate: Option<Arc<str>>) -> Self {
+        Context::over(None, peer, client, certificate)
+    }
+
+    /// The same, of a request that came over `wire`.
+    pub(crate) fn over(
+        wire: Option<Wire>,
+        peer: SocketAddr,
+        client: IpAddr,
+        certificate: Option<Arc<str>>,
+    ) -> Self {
         let id = format!("{:06x}-{:x}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed));
         let (peer, client) = (peer.ip().to_canonical(), client.to_canonical());
         Context {
@@ -45,6 +57,7 @@ impl Context {
                 peer,
                 client,
                 certificate,
+                wire,
                 notes: Mutex::default(),
                 act: Mutex::default(),
             }),
@@ -69,6 +82,14 @@ impl Context {
     /// The certificate that the peer proved to have, as `sha256:` and the digits of its fingerprint.
     pub fn certificate(&self) -> Option<&str> {
         self.shared.certificate.as_deref()
+    }
+
+    /// Waits until the client has closed the connection, or its sending side; for ever where there is none.
+    pub(crate) async fn closed(&self) {
+        match &self.shared.wire {
+            Some(wire) => wire.closed().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Adds ` key=value` to the request's access line. The value is escaped and bounded as [`LogValue`] does.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -22,14 +24,33 @@ const LINGER_BYTES: usize = 64 << 20;
 /// Bytes swallowed at once.
 const SWALLOW_BYTES: usize = 16 << 10;
 
+/// How often a connection is looked at on which bytes wait to be read: they hide its end from whoever waits for that.
+const LOOK: Duration = Duration::from_millis(200);
+
 pub(crate) struct Stream {
-    tcp: TcpStream,
+    tcp: Arc<TcpStream>,
     slot: Arc<Slot>,
     write_stall: Duration,
     /// Present while the client's window is full.
     stalled: Option<Busy>,
     timer: Pin<Box<Sleep>>,
     closing: Option<Closing>,
+}
+
+/// A connection that somebody looks at while hyper has its stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire(Arc<TcpStream>);
+
+impl Wire {
+    /// Waits until the client has closed the connection, or at least its sending side: which of the two cannot be told.
+    pub(crate) async fn closed(&self) {
+        loop {
+            match self.0.ready(Interest::READABLE).await {
+                Ok(ready) if !ready.is_read_closed() => sleep(LOOK).await,
+                _ => return,
+            }
+        }
+    }
 }
 
 /// Our sending side is closed; the client's bytes are swallowed until one of the bounds is met.
@@ -41,7 +62,36 @@ struct Closing {
 impl Stream {
     pub(crate) fn new(tcp: TcpStream, slot: Arc<Slot>, write_stall: Duration) -> Self {
         let timer = Box::pin(sleep(write_stall));
-        Stream { tcp, slot, write_stall, stalled: None, timer, closing: None }
+        Stream { tcp: Arc::new(tcp), slot, write_stall, stalled: None, timer, closing: None }
+    }
+
+    /// What tells when the client goes.
+    pub(crate) fn wire(&self) -> Wire {
+        Wire(Arc::clone(&self.tcp))
+    }
+
+    fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            match self.tcp.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
+    }
+
+    fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        send: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            match send(&self.tcp) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
     }
 
     /// The first byte that the client sends, which stays to be read; `None` when it sends nothing more.
@@ -68,7 +118,7 @@ impl Stream {
         let mut swallowed = [0; SWALLOW_BYTES];
         loop {
             let mut buffer = ReadBuf::new(&mut swallowed);
-            match Pin::new(&mut self.tcp).poll_read(cx, &mut buffer) {
+            match self.poll_receive(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() && closing.bytes_left > 0 => {
                     closing.bytes_left = closing.bytes_left.saturating_sub(buffer.filled().len());
                     self.timer.as_mut().reset(closing.end.min(Instant::now() + LINGER_SILENCE));
@@ -87,17 +137,17 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        self.poll_receive(cx, buffer)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        let outcome = self.poll_send(cx, |tcp| tcp.try_write(bytes));
         self.watched(cx, outcome)
     }
 
@@ -106,16 +156,17 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.tcp).poll_write_vectored(cx, pieces);
+        let outcome = self.poll_send(cx, |tcp| tcp.try_write_vectored(pieces));
         self.watched(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The kernel has everything already.
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -123,7 +174,11 @@ impl AsyncWrite for Stream {
         let closing = if let Some(closing) = this.closing.take() {
             closing
         } else {
-            ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
+            match shutdown(&*this.tcp, Shutdown::Write) {
+                // The client has reset it.
+                Ok(()) | Err(Errno::NOTCONN) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
             this.stalled = None;
             this.timer.as_mut().reset(Instant::now() + LINGER_SILENCE);
             Closing { end: Instant::now() + LINGER, bytes_left: LINGER_BYTES }

@@ -17,7 +17,12 @@
 //!
 //! **A hash is worked on until somebody was right.** From then on a keyed digest in memory tells right from wrong, until
 //! other credentials are configured or the process ends: guesses cost no work, so they keep nobody waiting. Before
-//! that `turns` sees to it that a flood of them from many addresses does not.
+//! that `turns` sees to it that a flood of them from many addresses does not: an address that is new comes before all that
+//! have been wrong, and before those that are new as well and came earlier. Whoever goes away leaves the line, nobody stands in
+//! it for longer than clients wait, and who is sent away and comes back at once stands behind (`hasty`).
+//!
+//! What that cannot do: as many *new* addresses a second as hashes can be worked on take each turn of those who come after the
+//! first of them. Each address is new once in ten minutes, so it ends when all have had a look.
 //!
 //! **Bounds.** What is remembered of addresses has a fixed size; the oldest goes. Of hashes at most two are worked on at
 //! a time, each in memory that is used again for the next, at most `turns::MOST_PER_ADDRESS` wait for each address, and
@@ -25,6 +30,7 @@
 
 mod bounded;
 mod credentials;
+mod hasty;
 mod known;
 mod networks;
 mod proven;
@@ -44,6 +50,7 @@ use ipnetwork::IpNetwork;
 use pcapx_core::config::{Auth, HashMemory, Secret, same};
 
 use self::credentials::{Broken, Presented};
+use self::hasty::{Hasty, LATER};
 use self::known::Known;
 pub(crate) use self::networks::Networks;
 use self::proven::Proven;
@@ -67,6 +74,7 @@ pub struct Door {
     rules: Current<Rules>,
     proven: Proven,
     throttle: Throttle,
+    hasty: Hasty,
     verifier: Verifier,
     families: Arc<Families>,
 }
@@ -114,6 +122,8 @@ pub enum Refusal {
     Wrong,
     /// Too many of this address were wrong; these were not looked at.
     Throttled(Duration),
+    /// Of a hash: their turn did not come.
+    Late,
 }
 
 /// A request that does not get in. `Display` tells the log why; clients read the same 401 for everything that has to
@@ -134,6 +144,7 @@ impl Display for Denied {
             Refusal::Broken(broken) => broken.told(),
             Refusal::Wrong => "wrong credentials",
             Refusal::Throttled(_) => "too many wrong credentials from this address",
+            Refusal::Late => "not looked at, too many others guess",
         })
     }
 }
@@ -147,7 +158,7 @@ impl Denied {
     /// Notes the refusal for the audit log where it is an act: asking without credentials is none, and what was not looked
     /// at would only let who guesses fill the disk.
     pub fn audit(&self, context: &Context) {
-        if matches!(self.refusal, Refusal::Missing | Refusal::Throttled(_)) {
+        if matches!(self.refusal, Refusal::Missing | Refusal::Throttled(_) | Refusal::Late) {
             return;
         }
         let act = Act::denied(self.to_string());
@@ -169,9 +180,12 @@ impl Denied {
         for challenge in &self.challenges {
             reply.headers_mut().append(WWW_AUTHENTICATE, challenge.clone());
         }
-        if let Refusal::Throttled(wait) = self.refusal {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
-        }
+        let wait = match self.refusal {
+            Refusal::Throttled(wait) => wait,
+            Refusal::Late => LATER,
+            _ => return reply,
+        };
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         reply
     }
 }
@@ -188,6 +202,7 @@ impl Door {
             rules: Current::new(Rules::new(realm, auth, allowed)),
             proven: Proven::new(),
             throttle: Throttle::new(),
+            hasty: Hasty::new(),
             verifier: Verifier::new(),
             families,
         }
@@ -231,7 +246,7 @@ impl Door {
                 Refusal::Missing => Reason::NoCredentials,
                 Refusal::Broken(_) => Reason::BrokenCredentials,
                 Refusal::Wrong => Reason::WrongCredentials,
-                Refusal::Throttled(_) => Reason::Throttled,
+                Refusal::Throttled(_) | Refusal::Late => Reason::Throttled,
             });
             Denied { refusal, tried, challenges: rules.challenges.clone() }
         };
@@ -240,7 +255,7 @@ impl Door {
             Ok(None) => return Err(refused(Refusal::Missing, None)),
             Err(broken) => return Err(refused(Refusal::Broken(broken), None)),
         };
-        let verified = self.verify(&rules, &presented, site(context.client())).await;
+        let verified = self.verify(&rules, &presented, context).await;
         let identity = match presented {
             Presented::Basic { user, .. } => Identity::User(user),
             Presented::Bearer { .. } => Identity::Token,
@@ -251,7 +266,13 @@ impl Door {
         }
     }
 
-    async fn verify(&self, rules: &Arc<Rules>, presented: &Presented, client: IpAddr) -> Result<(), Refusal> {
+    async fn verify(
+        &self,
+        rules: &Arc<Rules>,
+        presented: &Presented,
+        context: &Context,
+    ) -> Result<(), Refusal> {
+        let client = site(context.client());
         let secret = rules.secret(presented).ok_or(Refusal::Broken(Broken::Scheme))?;
         let judged = if secret.is_hashed() {
             rules.known.judge(presented)
@@ -264,10 +285,13 @@ impl Door {
             let right = if let Some(right) = judged {
                 right
             } else {
-                let standing = self.standing(client, is_proven);
-                let verified = self.verifier.verify(rules, presented, client, standing).await;
-                // Too many wait already: none of them is known to be wrong, so nothing is counted.
-                verified.ok_or(Refusal::Throttled(Duration::ZERO))?
+                let who = (client, self.standing(client, is_proven));
+                let Some(right) = self.verifier.verify(rules, presented, who, context).await else {
+                    // It is not known to be wrong, so it is not counted as that.
+                    self.hasty.was_told(client, Instant::now());
+                    return Err(Refusal::Late);
+                };
+                right
             };
             if !right {
                 self.throttle.was_wrong(client, Instant::now());
@@ -281,7 +305,9 @@ impl Door {
     fn standing(&self, client: IpAddr, is_proven: bool) -> Standing {
         if is_proven {
             Standing::Proven
-        } else if self.throttle.was_wrong_lately(client, Instant::now()) {
+        } else if self.throttle.was_wrong_lately(client, Instant::now())
+            || self.hasty.is(client, Instant::now())
+        {
             Standing::Wrong
         } else {
             Standing::Fresh

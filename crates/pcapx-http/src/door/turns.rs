@@ -1,14 +1,18 @@
 //! Whose hash is worked on next.
 //!
 //! ```text
-//! proven ──────►┐   each ring has every address once: whoever had a turn
-//! fresh ───────►├─► and has more waiting goes to the end of it
-//! was wrong ───►┘
+//! proven ─────►┐  first come, first served
+//! fresh ──────►├─ the same while few wait; else the last to come is the first
+//! was wrong ──►┘  first come, first served; here stands also whoever had a turn and has more waiting
 //! ```
 //!
 //! Those who were right come first, those of whom nothing is known next, those who were wrong lately last – but each
 //! fourth turn is given from the other end. So a flood of guesses from hundreds of addresses stands behind whoever comes
-//! new after the first guess of each, and still nobody waits for ever.
+//! new, and still those who were wrong have their share.
+//!
+//! Of hundreds of fresh addresses those that came first have waited for long and mostly given up; if each waited for all
+//! before it, everybody would wait for as long, and the one who is right among them too. When there is no more room, the
+//! oldest of them is sent away for a new one.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -23,6 +27,8 @@ pub(super) const MOST_PER_ADDRESS: usize = 4;
 /// The same for all addresses, so that as many can ask at once: half a minute of work with a usual hash, and a quarter of
 /// the connections there may be.
 const MOST: usize = 1024;
+/// So many fresh addresses are served in the order in which they came: a second or two of work with a usual hash.
+const FEW: usize = 32;
 /// Of this many turns one goes to those who come last otherwise.
 const ROUND: u32 = 4;
 /// The largest memory that is kept from one turn to the next. What is larger glibc gives back to the system when it is
@@ -36,7 +42,7 @@ pub(super) enum Standing {
     Proven,
     /// Nothing is known.
     Fresh,
-    /// Somebody was wrong there lately.
+    /// Somebody was wrong there lately, or came back sooner than told.
     Wrong,
 }
 
@@ -57,12 +63,22 @@ struct State {
     count: usize,
     /// Turns given so far.
     given: u32,
+    /// Tickets given so far.
+    tickets: u64,
 }
 
 #[derive(Debug)]
 struct Waiting {
     standing: Standing,
-    tickets: VecDeque<oneshot::Sender<Turn>>,
+    /// By number.
+    tickets: VecDeque<(u64, oneshot::Sender<Turn>)>,
+}
+
+/// Takes a ticket out of the line when dropped, if it is still there.
+struct Leaves<'a> {
+    turns: &'a Turns,
+    client: IpAddr,
+    number: u64,
 }
 
 /// The right to work on a hash, and the memory for it. Dropping it gives both on.
@@ -76,7 +92,14 @@ impl Turns {
     /// At most `at_a_time` at a time.
     pub(super) fn new(at_a_time: usize) -> Arc<Self> {
         let free = (0..at_a_time).map(|_| HashMemory::default()).collect();
-        let state = State { free, rings: Default::default(), waiting: HashMap::new(), count: 0, given: 0 };
+        let state = State {
+            free,
+            rings: Default::default(),
+            waiting: HashMap::new(),
+            count: 0,
+            given: 0,
+            tickets: 0,
+        };
         Arc::new(Turns { state: Mutex::new(state) })
     }
 
@@ -84,9 +107,9 @@ impl Turns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A turn for `client`, when it comes; `None` when too many wait.
+    /// A turn for `client`, when it comes; `None` when too many wait. Whoever drops the future is out of the line.
     pub(super) async fn turn(self: &Arc<Self>, client: IpAddr, standing: Standing) -> Option<Turn> {
-        let ticket = {
+        let (number, ticket) = {
             let mut state = self.state();
             // Whoever gives a turn back gives it to those who wait, so nobody waits while one is free.
             if let Some(memory) = state.free.pop() {
@@ -94,6 +117,7 @@ impl Turns {
             }
             state.enter(client, standing)?
         };
+        let _leaves = Leaves { turns: self, client, number };
         ticket.await.ok()
     }
 
@@ -104,7 +128,7 @@ impl Turns {
 }
 
 impl State {
-    fn enter(&mut self, client: IpAddr, standing: Standing) -> Option<oneshot::Receiver<Turn>> {
+    fn enter(&mut self, client: IpAddr, standing: Standing) -> Option<(u64, oneshot::Receiver<Turn>)> {
         let waits = self.waiting.get(&client).map_or(0, |waiting| waiting.tickets.len());
         if waits >= MOST_PER_ADDRESS || (self.count >= MOST && !self.make_room(waits + 1, standing)) {
             return None;
@@ -114,51 +138,74 @@ impl State {
             self.rings[standing as usize].push_back(client);
             Waiting { standing, tickets: VecDeque::new() }
         });
-        waiting.standing = standing;
-        waiting.tickets.push_back(ticket);
+        self.tickets += 1;
+        waiting.tickets.push_back((self.tickets, ticket));
         self.count += 1;
-        Some(turn)
+        Some((self.tickets, turn))
     }
 
-    /// Sends away the last of the address of which most wait, if that is worse than one of which `waits` would.
+    /// Sends away the last of the address of which most wait, if that is worse than one of which `waits` would. A fresh one
+    /// is not worse than another, but it makes the oldest of them go.
     fn make_room(&mut self, waits: usize, standing: Standing) -> bool {
         let share = |address: &IpAddr| {
             self.waiting.get(address).map_or((0, Standing::Proven), |of| (of.tickets.len(), of.standing))
         };
-        // Of equal ones the last, who has waited least.
-        let Some(worst) = self.rings.iter().flatten().copied().max_by_key(share) else { return false };
-        if share(&worst) <= (waits, standing) {
+        let [proven, fresh, wrong] = &self.rings;
+        // Of equal ones the last: of fresh ones the first to come, of others who has waited least.
+        let all = proven.iter().chain(fresh.iter().rev()).chain(wrong);
+        let Some(worst) = all.copied().max_by_key(share) else { return false };
+        let mine = (waits, standing);
+        if share(&worst) < mine || (share(&worst) == mine && standing != Standing::Fresh) {
             return false;
         }
-        if let Some(waiting) = self.waiting.get_mut(&worst) {
-            waiting.tickets.pop_back();
-            self.count -= 1;
-            if waiting.tickets.is_empty() {
-                self.waiting.remove(&worst);
-                self.rings.iter_mut().for_each(|ring| ring.retain(|address| *address != worst));
-            }
+        let last = self.waiting.get(&worst).and_then(|waiting| waiting.tickets.back());
+        if let Some(&(number, _)) = last {
+            self.leave(worst, number);
         }
         true
+    }
+
+    /// Takes a ticket out of the line.
+    fn leave(&mut self, client: IpAddr, number: u64) {
+        let Some(waiting) = self.waiting.get_mut(&client) else { return };
+        let before = waiting.tickets.len();
+        waiting.tickets.retain(|(other, _)| *other != number);
+        self.count -= before - waiting.tickets.len();
+        if waiting.tickets.is_empty() {
+            self.rings[waiting.standing as usize].retain(|address| *address != client);
+            self.waiting.remove(&client);
+        }
     }
 
     /// Whose turn it is.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         self.given = self.given.wrapping_add(1);
-        let from_the_end = self.given.is_multiple_of(ROUND);
-        let address = if from_the_end {
-            self.rings.iter_mut().rev().find_map(VecDeque::pop_front)
+        let [proven, fresh, wrong] = &mut self.rings;
+        let address = if self.given.is_multiple_of(ROUND) {
+            wrong.pop_front().or_else(|| fresh.pop_front()).or_else(|| proven.pop_front())
         } else {
-            self.rings.iter_mut().find_map(VecDeque::pop_front)
+            let next_fresh = if fresh.len() > FEW { VecDeque::pop_back } else { VecDeque::pop_front };
+            proven.pop_front().or_else(|| next_fresh(fresh)).or_else(|| wrong.pop_front())
         }?;
         let waiting = self.waiting.get_mut(&address)?;
-        let ticket = waiting.tickets.pop_front()?;
+        let (_, ticket) = waiting.tickets.pop_front()?;
         self.count -= 1;
         if waiting.tickets.is_empty() {
             self.waiting.remove(&address);
         } else {
+            // It is new no more.
+            if waiting.standing == Standing::Fresh {
+                waiting.standing = Standing::Wrong;
+            }
             self.rings[waiting.standing as usize].push_back(address);
         }
         Some(ticket)
+    }
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.turns.state().leave(self.client, self.number);
     }
 }
 
@@ -256,6 +303,34 @@ mod tests {
     }
 
     #[test]
+    fn of_many_that_are_new_the_last_to_come_is_the_first() {
+        let turns = Turns::new(1);
+        let first = only(&turns);
+        let mut waiting: Vec<_> = (1..=2 * FEW).map(|n| ask(&turns, n, Standing::Fresh)).collect();
+        // It has two waiting: the second is behind everybody.
+        waiting.push(ask(&turns, 2 * FEW, Standing::Fresh));
+        let order = order(first, waiting);
+        assert_eq!(order[..6], [2 * FEW, 2 * FEW - 1, 2 * FEW - 2, 2 * FEW, 2 * FEW - 3, 2 * FEW - 4]);
+        assert_eq!(order.len(), 2 * FEW + 1);
+        let few = order[order.len() - FEW / 2..].is_sorted();
+        assert!(few, "{order:?}");
+    }
+
+    #[test]
+    fn a_new_address_has_room_and_the_oldest_of_the_others_goes() {
+        let turns = Turns::new(1);
+        let first = only(&turns);
+        let mut waiting: Vec<_> = (1..=MOST).map(|n| ask(&turns, n, Standing::Fresh)).collect();
+        waiting.push(ask(&turns, MOST + 1, Standing::Fresh));
+        assert!(matches!(poll(&mut waiting[0].1), Poll::Ready(None)), "the oldest is sent away");
+        waiting[0].2 = Poll::Ready(None);
+        assert!(matches!(ask(&turns, MOST + 2, Standing::Wrong).2, Poll::Ready(None)));
+        assert_eq!(turns.count(), MOST);
+        let order = order(first, waiting);
+        assert_eq!((order.len(), order[0]), (MOST, MOST + 1));
+    }
+
+    #[test]
     fn when_too_many_wait_who_has_most_gives_way() {
         let turns = Turns::new(1);
         let first = only(&turns);
@@ -291,7 +366,10 @@ mod tests {
         let first = only(&turns);
         let gone: Vec<_> = (1..=5).map(|n| ask(&turns, n, Standing::Fresh)).collect();
         let mut stays = ask(&turns, 6, Standing::Fresh);
+        assert_eq!(turns.count(), 6);
         drop(gone);
+        assert_eq!(turns.count(), 1, "they are out of the line at once");
+        assert!(turns.state().rings.iter().flatten().eq(&[address(6)]));
         drop(first);
         let Poll::Ready(Some(turn)) = poll(&mut stays.1) else { panic!("the turn is lost") };
         // Goes away when the turn is there already.

@@ -3,18 +3,26 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Rules;
 use super::credentials::Presented;
 use super::known::Digest;
-use super::turns::{Standing, Turns};
+use super::turns::{Standing, Turn, Turns};
+use crate::Context;
 
 /// Verifications at a time, at most half the processors: the others are for those who are known. More than two would
 /// also take threads and memory (19 MiB to 256 MiB each) from extractions and downloads.
 const MOST_TURNS: usize = 2;
+/// How long anybody waits for a turn: proxies and webhooks give up after half a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How long a place in the line is kept for a client that has closed its sending side: most are gone then, some wait for the
+/// answer still.
+const HALF_CLOSED_WAIT: Duration = Duration::from_secs(1);
 
 /// Verifies each pair of address and credentials once, however often it comes at a time.
 #[derive(Debug)]
@@ -25,8 +33,8 @@ pub(super) struct Verifier {
 
 type Pair = (IpAddr, Digest);
 
-/// Whether the pair is right; `None` when too many waited.
-type Verification = OnceCell<Option<bool>>;
+/// Whether the pair is right.
+type Verification = OnceCell<bool>;
 
 impl Verifier {
     pub(super) fn new() -> Self {
@@ -38,31 +46,36 @@ impl Verifier {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether `presented` is right by `rules`; `None` when too many wait already.
+    /// Whether `presented`, which came with `context`, is right by `rules`; `None` when its turn does not come.
     pub(super) async fn verify(
         &self,
         rules: &Arc<Rules>,
         presented: &Presented,
-        client: IpAddr,
-        standing: Standing,
+        (client, standing): (IpAddr, Standing),
+        context: &Context,
     ) -> Option<bool> {
+        let by = Instant::now() + LONGEST_WAIT;
         let Some(digest) = rules.known.digest(presented) else {
-            return self.work(rules, presented, client, standing).await;
+            return self.work(rules, presented, (client, standing), context, by).await;
         };
         let pair = (client, digest);
         let verification = Arc::clone(self.running().entry(pair).or_default());
         let _leave = Leave { verifier: self, pair, verification: &verification };
-        *verification.get_or_init(|| self.work(rules, presented, client, standing)).await
+        // Where the one who stands in the line for all of them leaves it, the next takes its place.
+        let work =
+            || async { self.work(rules, presented, (client, standing), context, by).await.ok_or(Unknown) };
+        verification.get_or_try_init(work).await.ok().copied()
     }
 
     async fn work(
         &self,
         rules: &Arc<Rules>,
         presented: &Presented,
-        client: IpAddr,
-        standing: Standing,
+        (client, standing): (IpAddr, Standing),
+        context: &Context,
+        by: Instant,
     ) -> Option<bool> {
-        let mut turn = self.turns.turn(client, standing).await?;
+        let mut turn = self.turn(client, standing, context, by).await?;
         // Somebody may have been right while this one waited.
         if let Some(right) = rules.known.judge(presented) {
             return Some(right);
@@ -79,7 +92,24 @@ impl Verifier {
         });
         Some(work.await.unwrap_or(false))
     }
+
+    /// A turn, unless it does not come until `by` or the client goes before.
+    async fn turn(&self, client: IpAddr, standing: Standing, context: &Context, by: Instant) -> Option<Turn> {
+        let left = async {
+            context.closed().await;
+            sleep(HALF_CLOSED_WAIT).await;
+        };
+        tokio::select! {
+            // In this order: whoever can have a turn has it.
+            biased;
+            turn = timeout_at(by, self.turns.turn(client, standing)) => turn.ok().flatten(),
+            () = left => None,
+        }
+    }
 }
+
+/// A turn did not come.
+struct Unknown;
 
 /// Forgets a verification when the last who waits for it goes.
 struct Leave<'a> {
