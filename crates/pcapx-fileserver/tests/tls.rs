@@ -215,10 +215,12 @@ fn a_reload_says_that_the_certificate_is_another() {
     };
     let first = shown(&hang_up("reload: changed: "));
     secure.authority.issue("renewed").write(secure.site.path(), "server");
-    // Whether the watcher was first or the signal.
+    // Whether the watcher was first or the signal, one of them tells.
     let told = hang_up("reload: changed: ");
-    let changed = format!("reload: changed: content of {}, content of {}", cert.display(), key.display());
-    assert!(told.contains(&changed), "{told}");
+    let changed = format!("changed: content of {}, content of {}", cert.display(), key.display());
+    let by_itself = format!("changed: \"{}, {}\"", cert.display(), key.display());
+    let log = service.log().join("\n");
+    assert!(told.contains(&changed) != log.contains(&by_itself), "{log}");
     let second = shown(&told);
     assert_ne!(first, second);
     // A broken one is told, and the old one goes on.
@@ -229,6 +231,43 @@ fn a_reload_says_that_the_certificate_is_another() {
     let text = fs::read_to_string(audit.join("pcapx-fileserver.audit.jsonl")).unwrap();
     let second = second.rsplit_once("sha256:").unwrap().1;
     assert!(text.lines().any(|line| line.contains("\"act\":\"reload\"") && line.contains(second)), "{text}");
+    assert!(text.contains("\"act\":\"reload\",\"outcome\":\"failed\""), "{text}");
+}
+
+#[test]
+fn a_reload_tells_what_differs_from_what_was_shown_last() {
+    let mut secure = Secure::new();
+    let audit = secure.site.path().join("audit");
+    fs::create_dir(&audit).unwrap();
+    secure.site.set("audit_log", audit.to_str().unwrap());
+    let service = secure.start();
+    let client = secure.authority.client(None);
+    let files = ["server.crt", "server.key"].map(|name| secure.site.path().join(name));
+    let first = files.each_ref().map(|path| fs::read(path).unwrap());
+    let put_back = || files.iter().zip(&first).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    let reloads = || {
+        let text = fs::read_to_string(audit.join("pcapx-fileserver.audit.jsonl")).unwrap();
+        text.lines().filter(|line| line.contains("\"act\":\"reload\"")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let hang_up = || {
+        let before = reloads().len();
+        service.signal(Signal::HUP);
+        poll(PATIENCE, || reloads().into_iter().nth(before)).unwrap()
+    };
+    let shown = Secure::shown(&service, &client);
+    secure.authority.issue("second").write(secure.site.path(), "server");
+    let is_taken = || (Secure::shown(&service, &client) != shown).then_some(());
+    assert!(poll(PATIENCE, is_taken).is_some());
+    // Taken without being asked: there is nothing new for who asks.
+    let line = hang_up();
+    assert!(line.contains("\"changed\":\"\""), "{line}");
+    // And what was there at the start is new now.
+    put_back();
+    let told = reloads().len();
+    let line = hang_up();
+    assert!(line.contains("server.crt") && reloads().len() == told + 1, "{line}");
+    assert_eq!(Secure::shown(&service, &client), shown);
+    service.stop();
 }
 
 #[test]

@@ -10,7 +10,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Manager;
 use crate::audit::Act;
-use crate::tls::Tls;
 use crate::{Front, LogValue};
 
 /// Reads the configuration again whenever somebody asks for it.
@@ -24,8 +23,6 @@ pub struct Reloads {
     started: Loaded,
     /// What counts for all others.
     current: Loaded,
-    /// The certificate that was shown when somebody was told last.
-    shown: Option<Arc<Tls>>,
     front: Arc<Front>,
     hangups: Signal,
 }
@@ -40,8 +37,8 @@ impl Reloads {
         front: Arc<Front>,
     ) -> io::Result<Self> {
         let hangups = signal(SignalKind::hangup())?;
-        let (started, current, shown) = (loaded.clone(), loaded.clone(), front.tls());
-        Ok(Reloads { service, explicit, started, current, shown, front, hangups })
+        let (started, current) = (loaded.clone(), loaded.clone());
+        Ok(Reloads { service, explicit, started, current, front, hangups })
     }
 
     /// Waits for signals; `adopt` takes over what is not the front's. Never returns.
@@ -58,6 +55,7 @@ impl Reloads {
                 Err(error) => {
                     self.front.metrics().families().reload(false);
                     log::error!("reload: {error}; everything goes on as before");
+                    self.front.audit().write(Act::new("reload").with("outcome", "failed"));
                     "the last reload failed, see the log"
                 }
             };
@@ -69,6 +67,8 @@ impl Reloads {
 
     fn reload(&mut self, adopt: &impl Fn(&Config)) -> Result<(), Box<dyn std::error::Error>> {
         let newer = Config::load(self.explicit.as_deref())?;
+        // What is shown up to now: the files may have been read again without being asked for.
+        let shown = self.front.tls();
         self.front.replace(self.service, &newer.config)?;
         adopt(&newer.config);
         for warning in &newer.warnings {
@@ -88,7 +88,7 @@ impl Reloads {
         let mut act = Act::new("reload");
         if let Some(tls) = self.front.tls() {
             log::info!("reload: {tls}");
-            for path in tls.changed(self.shown.as_deref()) {
+            for path in tls.changed(shown.as_deref()) {
                 let path = path.to_string_lossy();
                 let comma = if live.is_empty() { "" } else { ", " };
                 // Writing into a String cannot fail.
@@ -96,7 +96,6 @@ impl Reloads {
                 act = act.with("server_certificate", tls.own().to_string());
             }
         }
-        self.shown = self.front.tls();
         self.front.audit().write(act.with("changed", live.as_str()));
         log::info!("reload: changed: {}", if live.is_empty() { "nothing" } else { &live });
         self.current = newer;

@@ -39,6 +39,7 @@ pub(crate) async fn follow(front: Arc<Front>, stop: Stop) {
             }
             Err(error) => {
                 log::warn!("TLS goes on with what was read before: {error}");
+                front.audit().write(Act::new("reload").with("outcome", "failed"));
                 refused = Some(present);
             }
         }
