@@ -5,6 +5,7 @@
 //! | – | neither GET nor POST | 405 | `Method not allowed` | `Allow: GET, POST` |
 //! | 0 | the client's address not allowed | 403 | `Forbidden` | |
 //! | 1 | credentials wrong or missing | 401 | `Unauthorized` | `WWW-Authenticate` |
+//! | – | a page of another site makes a browser ask; for POST after gate 5 | 403 | why | |
 //! | 2 | no `Content-Length`, not chunked | 411 | `Missing Content-Length` | |
 //! | 3 | `Content-Length` over 2 MiB | 413 | `Payload too large` | |
 //! | 4 | body empty, cut short (400), stalled (408), chunked and over 2 MiB (413) | 400 | `Empty request body` … | |
@@ -122,6 +123,13 @@ impl Gates {
             self.front.door().credentials(&head.headers, context).await.map_err(Refusal::Denied)?;
         let user = identity.to_string();
         context.note("user", &user);
+        // A browser sends credentials by itself, whoever made the page that asks. The form of a page has an answer of its own.
+        let is_reading = matches!(head.method, Method::GET | Method::HEAD);
+        if is_reading && !terms.offer.may_read(&head.headers)
+            || head.method == Method::DELETE && terms.offer.is_elsewhere(&head.headers)
+        {
+            return Err(Refusal::Elsewhere);
+        }
         if let Some(route) = route {
             if head.method == Method::DELETE {
                 context.audit(Act::new("cancel").with("user", user.as_str()).with("evidence", bounded(path)));
@@ -159,6 +167,9 @@ impl Gates {
             object => object?,
         };
         drop(body);
+        if terms.offer.is_elsewhere(&head.headers) {
+            return Err(Refusal::Elsewhere);
+        }
 
         // 6. A free place, to run or to wait; it is given back when the job has been done.
         let place = self.jobs.place().ok_or(Refusal::Busy)?;
@@ -167,12 +178,6 @@ impl Gates {
         let query = Query::parse(head.uri.path(), head.uri.query());
         let origin = origin(context, &user);
         let question = match terms.reader.read(object, &query, origin.at) {
-            // A browser sends credentials by itself, whoever made the page that asks.
-            Asked::Question(question)
-                if question.about.is_none() && terms.offer.is_elsewhere(&head.headers) =>
-            {
-                return Err(Refusal::Elsewhere);
-            }
             Asked::Question(question) => *question,
             Asked::Unclear(text) => return Err(Refusal::Unclear(text)),
             Asked::NotAllowed => return Err(Refusal::NotAllowed),

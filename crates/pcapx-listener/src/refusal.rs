@@ -33,7 +33,7 @@ pub(crate) enum Refusal {
     Unclear(String),
     /// Gate 7: a question by hand, and they are switched off.
     NotAllowed,
-    /// Gate 7: a question by hand that another site's page makes a browser send.
+    /// Gate 1, or gate 5 for POST: another site's page makes a browser ask, or under a name that is none of ours.
     Elsewhere,
 }
 
@@ -48,7 +48,10 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "Questions by hand are switched off: allow_ad_hoc, or credentials for the listener, switch them on",
             ),
-            Self::Elsewhere => (StatusCode::FORBIDDEN, "A page of another site must not ask by hand"),
+            Self::Elsewhere => (
+                StatusCode::FORBIDDEN,
+                "A page of another site asks, or this service is not known by this name (keys host and download_url_base)",
+            ),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NoLength => (StatusCode::LENGTH_REQUIRED, "Missing Content-Length"),
             Self::TooLarge | Self::Body(BodyError::TooLarge { .. }) => {

@@ -99,6 +99,11 @@ impl Offer {
     pub(crate) fn is_elsewhere(&self, headers: &HeaderMap) -> bool {
         self.names.is_elsewhere(headers)
     }
+
+    /// Whether no other site's page makes a browser read this.
+    pub(crate) fn may_read(&self, headers: &HeaderMap) -> bool {
+        self.names.may_read(headers)
+    }
 }
 
 /// Whether a page is wanted: whoever names `text/html`, and does not want JSON besides.

@@ -14,6 +14,9 @@
 //! **Names.** Whoever owns a name can have it resolve to this machine once their page is loaded (DNS rebinding): that page is
 //! one "of this service" to the browser. It knows no credentials, so it gets nowhere where they are asked for; where they
 //! are not, the name that a browser asks for has to be an address or a [known](Names) one. Other programs are not asked.
+//!
+//! **Reading.** A link from anywhere leads to a page here, but no other site's page reads or shows one within itself. A browser
+//! that gets by plain HTTP says nothing of all that, so a rebound name can read what is open to everybody.
 
 use std::net::IpAddr;
 
@@ -23,6 +26,10 @@ use pcapx_core::config::{Config, Service};
 
 /// Where the page is from that made a browser ask.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What the browser wants it for, and how.
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// The names under which browsers may ask; `None` for any.
 #[derive(Debug)]
@@ -46,6 +53,16 @@ impl Names {
     /// Whether a browser says that another site's page asks.
     pub(crate) fn is_elsewhere(&self, headers: &HeaderMap) -> bool {
         self.word(headers) == Some(false)
+    }
+
+    /// Whether nothing speaks against an answer to a reading request: a browser comes by a link or its user's own hand, or a page
+    /// of this service asks, or no browser does.
+    pub(crate) fn may_read(&self, headers: &HeaderMap) -> bool {
+        let Some(is_own) = word(headers) else { return true };
+        let site = only(headers, &SEC_FETCH_SITE);
+        let is_link = only(headers, &SEC_FETCH_MODE) == Some("navigate")
+            && only(headers, &SEC_FETCH_DEST) == Some("document");
+        (is_own || site == Some("none") || is_link) && self.has_host_of(headers)
     }
 
     fn word(&self, headers: &HeaderMap) -> Option<bool> {
@@ -129,6 +146,36 @@ mod tests {
             site.map(|site| headers.insert(SEC_FETCH_SITE, HeaderValue::from_static(site)));
             origin.map(|origin| headers.insert(ORIGIN, HeaderValue::from_static(origin)));
             assert_eq!(word(&headers), found, "{host} {site:?} {origin:?}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_read_nothing_and_links_lead_here() {
+        let known = Names(Some(vec!["pcap.example.com".to_owned()]));
+        let (site, origin) = ("sec-fetch-site", "origin");
+        let link = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let frame = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+        for (host, told, may) in [
+            ("rebound.example.net", &[][..], true),
+            ("pcap.example.com", &[(site, "none")], true),
+            ("pcap.example.com", &[(site, "same-origin")], true),
+            ("10.0.0.5:8888", &[(site, "same-origin")], true),
+            ("pcap.example.com", &[(site, "cross-site")], false),
+            ("pcap.example.com", &[(site, "same-site")], false),
+            ("pcap.example.com", &[(site, "cross-site"), link[0], link[1]], true),
+            ("pcap.example.com", &[(site, "cross-site"), frame[0], frame[1]], false),
+            ("pcap.example.com", &[(origin, "http://pcap.example.com")], true),
+            ("pcap.example.com", &[(origin, "http://elsewhere")], false),
+            ("rebound.example.net", &[(site, "same-origin")], false),
+            ("rebound.example.net", &[(site, "none")], false),
+            ("rebound.example.net", &[(site, "cross-site"), link[0], link[1]], false),
+            ("rebound.example.net", &[(origin, "http://rebound.example.net")], false),
+        ] {
+            let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+            for &(name, value) in told {
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            assert_eq!(known.may_read(&headers), may, "{host} {told:?}");
         }
     }
 

@@ -386,13 +386,13 @@ fn only_a_form_of_ours_may_ask() {
             );
         }
     }
-    // The same in JSON, which a page of another site can make a browser send as well; an alert is the contract's.
+    // The same in JSON, which a page of another site can make a browser send as well.
     let question = json!({"filter": "port 443", "from": AT - 10, "to": AT + 10}).to_string();
     for (more, asked, alerted) in [
         (vec![], 200, 200),
         (vec![OWN], 200, 200),
-        (vec![("Sec-Fetch-Site", "cross-site")], 403, 200),
-        (vec![("Origin", "http://elsewhere")], 403, 200),
+        (vec![("Sec-Fetch-Site", "cross-site")], 403, 403),
+        (vec![("Origin", "http://elsewhere")], 403, 403),
     ] {
         let answered = |body: &str| process::request(service.address(), "POST", "/", &more, body.as_bytes());
         assert_eq!(answered(&question).status, asked, "{more:?}");
@@ -426,10 +426,36 @@ fn without_credentials_a_name_that_is_pointed_here_may_not_ask() {
         assert_eq!(send(&[BROWSER, FORM, origin], ASKED), form, "{user} {host}");
         assert_eq!(send(&[BROWSER, FORM, OWN], ASKED), form, "{user} {host}");
         assert_eq!(send(&[origin], &question), asked, "{user} {host}");
-        // No browser asks, and an alert is taken from everybody.
+        assert_eq!(send(&[origin], &alert("a", 1)), asked, "{user} {host}");
+        // No browser asks.
         assert_eq!(send(&[], &question), 200, "{user} {host}");
-        assert_eq!(send(&[origin], &alert("a", 1)), 200, "{user} {host}");
+        assert_eq!(send(&[], &alert("a", 1)), 200, "{user} {host}");
     }
+}
+
+#[test]
+fn a_page_of_another_site_reads_and_cancels_nothing() {
+    let site = site();
+    let service = listener(&site);
+    let asked = |method: &str, target: &str, more: &[(&str, &str)]| {
+        process::request(service.address(), method, target, more, b"").status
+    };
+    let link =
+        [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")];
+    for (more, deleted, read) in [
+        (&[][..], 404, 200),
+        (&[OWN], 404, 200),
+        (&[("Sec-Fetch-Site", "cross-site")], 403, 403),
+        (&[("Origin", "http://evil.example")], 403, 403),
+        (&[("Sec-Fetch-Site", "none")], 403, 200),
+        (&link, 403, 200),
+    ] {
+        assert_eq!(asked("DELETE", "/jobs/nobody", more), deleted, "{more:?}");
+        assert_eq!(asked("GET", "/jobs", more), read, "{more:?}");
+        assert_eq!(asked("GET", "/", &[&[BROWSER][..], more].concat()), read, "{more:?}");
+    }
+    let rebound = "DELETE /jobs/nobody HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n";
+    assert_eq!(Connection::open(service.address()).exchange(rebound.as_bytes()).status, 403);
 }
 
 #[test]
