@@ -89,7 +89,7 @@ impl Stream {
             ready!(self.tcp.poll_write_ready(cx))?;
             match send(&self.tcp) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                sent => return Poll::Ready(sent),
+                outcome => return Poll::Ready(outcome),
             }
         }
     }

@@ -54,16 +54,16 @@ fn guesses_of_clients_that_have_gone_are_not_worked_on() {
     let figure = |name: &str| {
         let text = request(service.address(), "GET", "/metrics", &[], b"").text();
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or("0").to_owned();
-        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
     };
-    let all_there = || (figure("pcapx_http_connections ") > f64::from(GUESSERS)).then_some(());
+    let all_there = || (figure("pcapx_http_connections ") > u64::from(GUESSERS)).then_some(());
     assert!(poll(PATIENCE, all_there).is_some());
     drop(guessing);
     // The one that asks is the last.
-    let all_gone = || (figure("pcapx_http_connections ") < 2.0).then_some(());
+    let all_gone = || (figure("pcapx_http_connections ") < 2).then_some(());
     assert!(poll(PATIENCE, all_gone).is_some());
     let looked_at = figure("pcapx_http_denied_total{reason=\"wrong_credentials\"}");
     let not_looked_at = figure("pcapx_http_denied_total{reason=\"throttled\"}");
-    assert_eq!(looked_at + not_looked_at, f64::from(GUESSERS));
-    assert!(looked_at < f64::from(GUESSERS) / 2.0, "{looked_at}");
+    assert_eq!(looked_at + not_looked_at, u64::from(GUESSERS));
+    assert!(looked_at < u64::from(GUESSERS) / 2, "{looked_at}");
 }
