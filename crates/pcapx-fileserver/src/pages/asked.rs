@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `/` | the newest evidence |
 //! | `/?q=TEXT` | what the text is found in |
-//! | `…before=NAME`, `…after=NAME`, `…day=YYYY-MM-DD` | from there on |
+//! | `…before=NAME`, `…after=NAME`, `…day=YYYY-MM-DD` | from there on; `…at=YYYYmmdd_HHMMSS` is when a name's file was written that tells no time |
 //! | `/?view=NAME` | one piece of evidence; `…still` does not refresh itself |
 //!
 //! All of them have the path of the folder, which is never a file's: no name of a file is taken by a page.
 
 use percent_encoding::percent_decode_str;
 
-use super::shelf::{Cursor, Name};
+use super::shelf::{Cursor, Name, Stamp};
 use crate::requested::is_servable;
 
 /// The longest name that a file can have.
@@ -56,8 +56,8 @@ impl ListAsked {
 impl Asked {
     /// Reads the query of a target. What is not understood is passed over, the first value of a name counts.
     pub(super) fn parse(query: Option<&str>) -> Self {
-        let (mut view, mut text, mut before, mut after, mut day, mut still) =
-            (None, None, None, None, None, None);
+        let (mut view, mut text, mut before, mut after, mut at, mut day, mut still) =
+            (None, None, None, None, None, None, None);
         for pair in query.unwrap_or("").split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let slot = match key {
@@ -65,6 +65,7 @@ impl Asked {
                 "q" => &mut text,
                 "before" => &mut before,
                 "after" => &mut after,
+                "at" => &mut at,
                 "day" => &mut day,
                 "still" => &mut still,
                 _ => continue,
@@ -83,7 +84,8 @@ impl Asked {
             .take(LONGEST_TEXT_CHARS)
             .collect();
         let day = day.and_then(|day| String::from_utf8(day).ok()).filter(|day| is_day(day));
-        let name = |value: Option<Vec<u8>>| value.as_deref().and_then(name);
+        let at = at.as_deref().and_then(Stamp::new);
+        let name = |value: Option<Vec<u8>>| Some(name(&value?)?.written(at));
         let of_day = || day.as_ref().map(|day| Cursor::Before(Name::behind_day(&day.replace('-', ""))));
         let cursor = name(before).map(Cursor::Before).or_else(|| name(after).map(Cursor::After));
         let cursor = cursor.or_else(of_day).unwrap_or(Cursor::Newest);
@@ -126,6 +128,12 @@ mod tests {
         assert_eq!(list("q=+a%26b+10.0.0.1%20&x=1&q=c").text, "a&b 10.0.0.1");
         assert_eq!(list("before=a&after=b").cursor, Cursor::Before(Name::new(b"a")));
         assert_eq!(list("after=%C5%82+x&day=2026-03-01").cursor, Cursor::After(Name::new("ł x".as_bytes())));
+        let written = Name::new(b"lab").written(Stamp::new(b"20260301_101112"));
+        assert_eq!(list("before=lab&at=20260301_101112").cursor, Cursor::Before(written.clone()));
+        assert_eq!(list(&format!("after={}", written.place())).cursor, Cursor::After(written));
+        for odd in ["before=a&at=", "before=a&at=2026", "at=20260301_101112x&before=a"] {
+            assert_eq!(list(odd).cursor, Cursor::Before(Name::new(b"a")), "{odd}");
+        }
         let day = list("day=2026-03-01");
         assert_eq!(
             (day.day.as_deref(), day.cursor),

@@ -187,10 +187,10 @@ impl List {
                         nav.pager aria-label="Pages" {
                             @if slice.newer > 0 {
                                 a href="./" { "Newest" }
-                                @if let Some(first) = first { a rel="prev" href={ "?after=" (first.link("")) } { "← Newer" } }
+                                @if let Some(first) = first { a rel="prev" href={ "?after=" (first.place()) } { "← Newer" } }
                             }
                             @if let Some(last) = last.filter(|_| has_older) {
-                                a rel="next" href={ "?before=" (last.link("")) } { "Older →" }
+                                a rel="next" href={ "?before=" (last.place()) } { "Older →" }
                             }
                         }
                     }
@@ -200,7 +200,7 @@ impl List {
                 nav.pager aria-label="Pages" {
                     @if search.newer > 0 { a href={ "?" (find.trim_end_matches('&')) } { "Search from the newest" } }
                     @if let Reached::Full(last) | Reached::Names(last) = &search.reached {
-                        a.button rel="next" href={ "?" (find) "before=" (last.link("")) } { "Go on searching older evidence" }
+                        a.button rel="next" href={ "?" (find) "before=" (last.place()) } { "Go on searching older evidence" }
                     }
                     a href="./" { "Show everything" }
                 }

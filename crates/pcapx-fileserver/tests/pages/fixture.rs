@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use pcapx_core::digest::{self, Amount, Bin, Bins, Conversation, Digest, End, Line, Others, Protocol};
 use pcapx_core::local::LocalZone;
@@ -352,5 +352,8 @@ pub(crate) fn scene(folder: &Path) {
         piece.change(|manifest| manifest.packets = Some(dice(number.into()) % 90_000)).write(folder);
     }
     fs::write(folder.join("20250101_120000_4711.pcap"), vec![0; 7_340_032]).unwrap();
-    fs::write(folder.join("capture from the lab.pcapng"), vec![0; 52_000]).unwrap();
+    let lab = folder.join("capture from the lab.pcapng");
+    fs::write(&lab, vec![0; 52_000]).unwrap();
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    fs::File::open(&lab).unwrap().set_modified(long_ago).unwrap();
 }

@@ -1,11 +1,12 @@
 //! The list: order, paging, search, and what comes and goes.
 
 use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
 use pcapx_core::manifest::State;
 use pcapx_testkit::process::Site;
 
-use crate::fixture::{Piece, hostile, scene};
+use crate::fixture::{AT, Piece, hostile, scene};
 use crate::{assert_has, between, get, listed, page, start};
 
 /// Alerts `a_0`, `a_1` … one second apart, the last one the newest.
@@ -88,8 +89,38 @@ fn a_row_has_what_the_manifest_tells() {
     }
     assert_has(row("_ask_"), &[">Asked by hand</a>", "net 10.20.0.0/16 and not port 443"]);
     assert_has(row("20250101_120000_4711"), &["<time>2025-01-01 12:00:00</time>", "7.34 MB"]);
-    // What has no time in its name comes last.
+    // What has no time in its name stands where its file was written, which is long ago.
     assert_has(rows[42], &["?view=capture%20from%20the%20lab", "<bdi>capture from the lab</bdi>", "52 kB"]);
+}
+
+#[test]
+fn a_file_without_a_time_in_its_name_stands_by_the_time_that_is_shown() {
+    let mut site = Site::new();
+    let names = many(&site, 60);
+    let folder = site.output_dir();
+    let put = |name: &str, secs: i64| {
+        let file = fs::File::create(folder.join(name)).unwrap();
+        let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(AT + secs).unwrap());
+        file.set_modified(at).unwrap();
+    };
+    put("newest.pcap", 1000);
+    put("last of the page.pcap", 11);
+    let service = start(&mut site);
+    let first = page(&service, "/");
+    assert_eq!(listed(&first)[0], "newest");
+    assert_eq!(listed(&first)[1..49], names[..48]);
+    assert_eq!(listed(&first)[49], "last%20of%20the%20page");
+    assert_has(&first, &["2026-03-01 10:11:23</time>"]);
+    // Pages lead on from it, and from where it was when it is gone.
+    let older = link(&first, "Older →").unwrap();
+    assert_eq!(older, "/?before=last%20of%20the%20page&at=20260301_101123");
+    assert_eq!(listed(&page(&service, &older)), names[48..]);
+    fs::remove_file(folder.join("last of the page.pcap")).unwrap();
+    assert_eq!(listed(&page(&service, &older)), names[48..]);
+    // What is dated anew while the service runs takes its new place.
+    put("newest.pcap", -1000);
+    assert_eq!(listed(&page(&service, "/")), names[..50]);
+    assert_eq!(listed(&page(&service, &older)).last().unwrap(), "newest");
 }
 
 #[test]

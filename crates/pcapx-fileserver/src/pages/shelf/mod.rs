@@ -7,7 +7,7 @@
 //!
 //! What is not served has no place here: links that lead out of the folder or nowhere, and what is no file.
 //!
-//! Names are remembered, nothing else: a bounded number of bytes, see [`names`]. A folder is listed again
+//! Names are remembered, and of those that tell no time when the file was written: a bounded number of bytes, see [`names`]. A folder is listed again
 //!
 //! * when it is another one, or the kernel has lost events;
 //! * when its time of change is another one and no event told why: on network file systems the kernel hears of nothing
@@ -22,14 +22,16 @@ use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use pcapx_core::local::LocalZone;
+use pcapx_core::time::Timestamp;
 use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, lstat, open, stat};
 use rustix::io::Errno;
 
 use names::Names;
-pub(crate) use names::{Cursor, Files, Name, Slice};
+pub(crate) use names::{Cursor, Files, Name, Slice, Stamp};
 use watch::{Change, Heard, Watch};
 
 use crate::folder::{Folder, Found, Patience};
@@ -40,6 +42,9 @@ const QUIET: Duration = Duration::from_secs(2);
 const LOOKED_AT_ONCE: usize = 5000;
 /// Room for the entries of one read of a folder.
 const LISTING_BUFFER_BYTES: usize = 256 << 10;
+
+/// The zone of the times with which the listener's names begin.
+static LOCAL: LazyLock<LocalZone> = LazyLock::new(LocalZone::system);
 
 /// The names of all evidence in one folder.
 #[derive(Debug)]
@@ -160,7 +165,7 @@ impl State {
         let heard = watch.hear(|name, change| match change {
             // The kernel does not tell what came.
             Change::Came if !is_served(folder, name, FileType::Unknown) => self.names.went(name),
-            Change::Came => self.names.came(name),
+            Change::Came => self.names.came(name, written(folder, name)),
             Change::Went => self.names.went(name),
         });
         if let Heard::All(changes) = heard {
@@ -187,7 +192,7 @@ impl State {
             let entry = entry?;
             let name = CStr::to_bytes(entry.file_name());
             if is_served(folder, name, entry.file_type()) {
-                self.names.came(name);
+                self.names.came(name, written(folder, name));
             }
         }
         self.known = Some(Known { id: id(&found), changed: changed(&found), is_settled: is_settled(&found) });
@@ -208,6 +213,16 @@ fn is_served(folder: &Path, name: &[u8], kind: FileType) -> bool {
         }
         _ => false,
     }
+}
+
+/// When the file `name` was written, where its name tells no time: only then somebody has to ask for it.
+fn written(folder: &Path, name: &[u8]) -> Option<Stamp> {
+    if Name::new(name).is_dated() || names::belongs(name).is_none() {
+        return None;
+    }
+    let stat = stat(folder.join(OsStr::from_bytes(name))).ok()?;
+    let at = Timestamp::from_secs(stat.st_mtime);
+    Stamp::new(LOCAL.compact(at).as_bytes())
 }
 
 fn id(stat: &Stat) -> (u64, u64) {
@@ -255,7 +270,7 @@ mod tests {
             eprintln!("SKIPPED: this system has no watch to spare; the folder was listed instead");
             return;
         }
-        assert_eq!(shelf.looks(), Looks { listings: 1, changes: 8 });
+        assert_eq!(shelf.looks(), Looks { listings: 1, changes: 9 });
         assert_eq!(shelf.files(&Name::new(b"c")).unwrap(), Some(Files { pcap: true, ..Files::default() }));
     }
 

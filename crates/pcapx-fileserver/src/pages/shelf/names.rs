@@ -1,7 +1,7 @@
 //! Names of evidence in the order of their alerts, and which of their files are there.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Bound::{Excluded, Unbounded};
 
@@ -15,7 +15,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Memory that all names together may take: some 300 000 of the usual length.
 const MOST_BYTES: usize = 32 << 20;
 /// What a name takes beside its letters.
-const BYTES_PER_NAME: usize = 64;
+const BYTES_PER_NAME: usize = 80;
 
 /// The files of one piece of evidence, as far as a list needs to know of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,11 +36,15 @@ pub(super) enum Kind {
     Pcapng,
 }
 
-/// The name of a piece of evidence: any bytes that a file's name can have. Later ones are newer: those that begin with a
-/// time, as the listener names them, in its order, and before them all others by their letters.
+/// A local time in letters, `YYYYmmdd_HHMMSS`: later ones are greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Stamp([u8; STAMP_BYTES]);
+
+/// The name of a piece of evidence: any bytes that a file's name can have. Later ones are newer: by the time that they begin with,
+/// as the listener names them, or by that at which the file was written. One of which neither is known comes before all others.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name {
-    is_dated: bool,
+    stamp: Option<Stamp>,
     bytes: Box<[u8]>,
 }
 
@@ -48,6 +52,8 @@ pub(crate) struct Name {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     by_name: BTreeMap<Name, Files>,
+    /// When the files were written whose names tell no time.
+    written: HashMap<Box<[u8]>, Stamp>,
     bytes: usize,
     is_cut: bool,
 }
@@ -79,12 +85,32 @@ pub(crate) struct Slice {
 impl Name {
     /// A name of these bytes.
     pub(crate) fn new(bytes: &[u8]) -> Self {
-        Self { is_dated: time_of(bytes).is_some(), bytes: bytes.into() }
+        let stamp = time_of(bytes).and_then(|_| Stamp::new(&bytes[..STAMP_BYTES]));
+        Self { stamp, bytes: bytes.into() }
+    }
+
+    /// The same, of a file that was written at `at`, where its name does not tell a time.
+    pub(crate) fn written(self, at: Option<Stamp>) -> Self {
+        if time_of(&self.bytes).is_some() { self } else { Self { stamp: at, ..self } }
     }
 
     /// A name that would come behind all of a day, which is given as `YYYYmmdd`.
     pub(crate) fn behind_day(day: &str) -> Self {
-        Self { is_dated: true, bytes: format!("{day}_~").into_bytes().into() }
+        let letters = format!("{day}_~~~~~~").into_bytes();
+        Self { stamp: letters.as_slice().try_into().ok().map(Stamp), bytes: letters.into() }
+    }
+
+    /// The name as a place in the list, as it stands in a link: it stays the same when the file goes.
+    pub(crate) fn place(&self) -> String {
+        match self.stamp.filter(|_| !self.is_dated()) {
+            Some(Stamp(letters)) => format!("{}&at={}", self.link(""), String::from_utf8_lossy(&letters)),
+            None => self.link(""),
+        }
+    }
+
+    /// Whether it tells a time itself.
+    pub(crate) fn is_dated(&self) -> bool {
+        time_of(&self.bytes).is_some()
     }
 
     /// Its letters; what is none is replaced.
@@ -110,7 +136,7 @@ impl Name {
 
     /// What stands behind the time: the alert's id.
     pub(crate) fn id(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(if self.is_dated { &self.bytes[TIME_BYTES..] } else { &self.bytes })
+        String::from_utf8_lossy(if self.is_dated() { &self.bytes[TIME_BYTES..] } else { &self.bytes })
     }
 }
 
@@ -120,8 +146,25 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Letters of `YYYYmmdd_HHMMSS_`.
-const TIME_BYTES: usize = 16;
+impl Stamp {
+    /// Of letters, if they are a time.
+    pub(crate) fn new(letters: &[u8]) -> Option<Self> {
+        let with_end = [letters, b"_"].concat();
+        time_of(&with_end)?;
+        letters.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        String::from_utf8_lossy(&self.0).fmt(f)
+    }
+}
+
+/// Letters of `YYYYmmdd_HHMMSS`.
+const STAMP_BYTES: usize = 15;
+/// The same with the `_` behind it.
+const TIME_BYTES: usize = STAMP_BYTES + 1;
 
 /// Year, month, day, hour, minute and second with which a name begins.
 fn time_of(name: &[u8]) -> Option<[&str; 6]> {
@@ -164,20 +207,20 @@ impl Files {
 }
 
 impl Names {
-    /// A file is there.
-    pub(super) fn came(&mut self, file: &[u8]) {
+    /// A file is there, and was written at `written`; that is of interest only where its name does not tell a time.
+    pub(super) fn came(&mut self, file: &[u8], written: Option<Stamp>) {
         let Some((name, kind)) = belongs(file) else { return };
-        let name = Name::new(name);
-        let bytes = name.bytes.len() + BYTES_PER_NAME;
-        let files = self.by_name.entry(name).or_insert_with(|| {
-            self.bytes += bytes;
-            Files::default()
-        });
+        let before = self.known(Name::new(name));
+        // Evidence is as old as its packets: a manifest beside them may be newer.
+        let stamp = if kind == Kind::Manifest { before.stamp.or(written) } else { written.or(before.stamp) };
+        let name = before.clone().written(stamp);
+        let mut files = self.take(&before).unwrap_or_default();
         *files.slot(kind) = true;
+        self.put(name, files);
         while self.bytes > MOST_BYTES
-            && let Some((oldest, _)) = self.by_name.pop_first()
+            && let Some(oldest) = self.by_name.first_key_value().map(|(name, _)| name.clone())
         {
-            self.bytes -= oldest.bytes.len() + BYTES_PER_NAME;
+            self.take(&oldest);
             self.is_cut = true;
         }
     }
@@ -185,13 +228,36 @@ impl Names {
     /// A file is gone.
     pub(super) fn went(&mut self, file: &[u8]) {
         let Some((name, kind)) = belongs(file) else { return };
-        let name = Name::new(name);
-        let Some(files) = self.by_name.get_mut(&name) else { return };
+        let name = self.known(Name::new(name));
+        let Some(mut files) = self.take(&name) else { return };
         *files.slot(kind) = false;
-        if *files == Files::default() {
-            self.by_name.remove(&name);
-            self.bytes -= name.bytes.len() + BYTES_PER_NAME;
+        if files != Files::default() {
+            self.put(name, files);
         }
+    }
+
+    fn put(&mut self, name: Name, files: Files) {
+        if let Some(stamp) = name.stamp.filter(|_| !name.is_dated()) {
+            self.written.insert(name.bytes.clone(), stamp);
+        }
+        self.bytes += weight(&name);
+        self.by_name.insert(name, files);
+    }
+
+    fn take(&mut self, name: &Name) -> Option<Files> {
+        let files = self.by_name.remove(name)?;
+        self.written.remove(&name.bytes);
+        self.bytes -= weight(name);
+        Some(files)
+    }
+
+    /// The name with the time at which its file was written, where it does not tell one and none was told with it.
+    fn known(&self, name: Name) -> Name {
+        if name.stamp.is_some() {
+            return name;
+        }
+        let stamp = self.written.get(&name.bytes).copied();
+        name.written(stamp)
     }
 
     /// Whether so many have gone that some of those which had no room could come back.
@@ -201,6 +267,11 @@ impl Names {
 
     /// At most `most` names from `cursor` on.
     pub(super) fn slice(&self, cursor: &Cursor, most: usize) -> Slice {
+        let cursor = &match cursor.clone() {
+            Cursor::Newest => Cursor::Newest,
+            Cursor::Before(name) => Cursor::Before(self.known(name)),
+            Cursor::After(name) => Cursor::After(self.known(name)),
+        };
         let owned = |(name, files): (&Name, &Files)| (name.clone(), *files);
         let names: Vec<_> = match cursor {
             Cursor::Newest => self.by_name.iter().rev().take(most).map(owned).collect(),
@@ -223,7 +294,7 @@ impl Names {
     /// The newest `most` of those that are older than the cursor.
     pub(super) fn older(&self, cursor: &Cursor, most: usize) -> Vec<(Name, Files)> {
         let end = match cursor {
-            Cursor::Before(name) => Excluded(name),
+            Cursor::Before(name) => Excluded(self.known(name.clone())),
             Cursor::Newest | Cursor::After(_) => Unbounded,
         };
         let names = self.by_name.range((Unbounded, end)).rev().take(most);
@@ -232,8 +303,14 @@ impl Names {
 
     /// What is known of one name.
     pub(super) fn files(&self, name: &Name) -> Option<Files> {
-        self.by_name.get(name).copied()
+        self.by_name.get(&self.known(name.clone())).copied()
     }
+}
+
+/// Bytes that a name takes; one that does not tell a time is kept twice.
+fn weight(name: &Name) -> usize {
+    let kept = if name.is_dated() || name.stamp.is_none() { 1 } else { 2 };
+    kept * (name.bytes.len() + BYTES_PER_NAME)
 }
 
 #[cfg(test)]
@@ -243,7 +320,7 @@ mod tests {
     fn names(files: &[&str]) -> Names {
         let mut names = Names::default();
         for file in files {
-            names.came(file.as_bytes());
+            names.came(file.as_bytes(), None);
         }
         names
     }
@@ -281,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_alert_comes_first_and_files_without_a_time_last() {
+    fn the_newest_alert_comes_first_and_files_of_which_no_time_is_known_last() {
         let names = names(&[
             "zebra.pcap",
             "20260301_101112_b.pcap",
@@ -303,6 +380,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_a_time_in_its_name_stands_where_it_was_written() {
+        let at = |text: &str| Stamp::new(text.as_bytes());
+        let mut names = names(&["20260301_101112_b.pcap", "20260228_000000_z.pcap"]);
+        names.came(b"lab.pcap", at("20260301_000000"));
+        names.came(b"old.pcapng", at("20250101_000000"));
+        let order = ["20260301_101112_b", "lab", "20260228_000000_z", "old"];
+        assert_eq!(told(&names, &Cursor::Newest, 9).0, order);
+        // A place in the list is told with the time, and without it as long as the file is there.
+        let lab = names.slice(&Cursor::Newest, 2).names[1].0.clone();
+        assert_eq!(lab.place(), "lab&at=20260301_000000");
+        assert_eq!(told(&names, &Cursor::Before(Name::new(b"lab")), 1), (vec![order[2].to_owned()], 2));
+        assert_eq!(told(&names, &Cursor::After(Name::new(b"lab")), 9).0, order[..1]);
+        let files = Files { pcap: true, ..Files::default() };
+        assert_eq!(names.files(&Name::new(b"lab")), Some(files));
+        // Written anew it is newer, by a manifest it is not.
+        names.came(b"lab.pcap", at("20260302_000000"));
+        names.came(b"lab.json", at("20260401_000000"));
+        assert_eq!(told(&names, &Cursor::Newest, 1).0, ["lab"]);
+        assert_eq!(names.slice(&Cursor::Newest, 1).names[0].0.place(), "lab&at=20260302_000000");
+        assert_eq!(names.files(&Name::new(b"lab")), Some(Files { manifest: true, ..files }));
+        for file in ["lab.pcap", "lab.json", "old.pcapng", "20260301_101112_b.pcap", "20260228_000000_z.pcap"]
+        {
+            names.went(file.as_bytes());
+        }
+        assert_eq!((names.by_name.len(), names.written.len(), names.bytes), (0, 0, 0));
+        assert_eq!(told(&names, &Cursor::Before(lab), 1).0, Vec::<String>::new());
+        for odd in ["", "20260301", "20260301_0000000", "20260301-000000", "2026030a_000000"] {
+            assert_eq!(at(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
     fn a_name_tells_its_time_and_its_id() {
         let name = Name::new(b"20260301_101112_alert_1");
         assert_eq!((name.time().as_deref(), &*name.id()), (Some("2026-03-01 10:11:12"), "alert_1"));
@@ -319,7 +428,7 @@ mod tests {
         let long = "x".repeat(200);
         let most = MOST_BYTES / (16 + 200 + BYTES_PER_NAME);
         for number in 0..most + 10 {
-            names.came(format!("20260301_{number:06}_{long}.pcap").as_bytes());
+            names.came(format!("20260301_{number:06}_{long}.pcap").as_bytes(), None);
         }
         let slice = names.slice(&Cursor::Newest, 1);
         assert!(slice.is_cut && slice.total == most, "{}", slice.total);

@@ -37,7 +37,8 @@ impl Watch {
     /// Watches the folder at `path`. Not every system has watches to spare.
     pub(super) fn new(path: &Path) -> Result<Self, Errno> {
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let coming = WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        // What is written or dated anew has come again: the list is in the order of such times, too.
+        let coming = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::CLOSE_WRITE | WatchFlags::ATTRIB;
         let going = WatchFlags::DELETE | WatchFlags::MOVED_FROM;
         let leaving = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
         inotify::add_watch(&events, path, coming | going | leaving)?;
@@ -68,11 +69,8 @@ impl Watch {
             if flags.contains(ReadFlags::ISDIR) {
                 continue;
             }
-            let change = if flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
-                Change::Came
-            } else {
-                Change::Went
-            };
+            let is_gone = flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
+            let change = if is_gone { Change::Went } else { Change::Came };
             if let Some(name) = event.file_name() {
                 told(CStr::to_bytes(name), change);
             }
