@@ -51,7 +51,7 @@ pub(super) fn conversations(digest: &Digest, clock: Clock<'_>) -> Markup {
 fn others_told(conversations: u64) -> String {
     match conversations {
         0 => "Everything else".to_owned(),
-        many => format!("{} or more", number::counted(many, "other", "others")),
+        many => format!("At least {}", number::counted(many, "other", "others")),
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
             "1\u{202f}204<span class=\"quiet\"> · 31.3\u{a0}kB</span>",
             ">09:11:12</time>",
             ">20\u{a0}s</td>",
-            ">12\u{a0}others or more</td>",
+            ">At least 12\u{a0}others</td>",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

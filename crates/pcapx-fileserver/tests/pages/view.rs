@@ -47,7 +47,7 @@ fn everything_that_is_known_is_shown() {
             "<h2>Packets per second</h2>",
             "from the client</span>",
             ">10.20.0.14:51514</td>",
-            "14 others or more",
+            "At least 14 others",
             "<h2>First 200 of 4 955 packets</h2>",
             "<bdi>DNS 0x3f21 A? cdn.updates.example</bdi>",
             "2 files read, 1 file excluded by their indexes",

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pcapx_testkit::process::{Service, Site, poll, request};
+use pcapx_testkit::process::{PATIENCE, Service, Site, poll, request};
 
 use crate::fixture::Piece;
 use crate::list::link;
-use crate::{assert_has, listed, page, start};
+use crate::{assert_has, get, listed, page, plain, start};
 
 const MANY: i64 = 100_000;
 
@@ -110,10 +110,28 @@ fn list_and_search(manifests: i64) {
         target = go_on;
     }
     took.push((format!("a word among the manifests, {requests} requests,"), begun.elapsed()));
+    crowded(&service);
     for (target, time) in took {
         eprintln!("100 000 pieces of evidence: {target} took {:.1} ms", time.as_secs_f64() * 1e3);
     }
     eprintln!("100 000 pieces of evidence: the service holds {} MB", resident_mb(&service));
+}
+
+/// More searches at once than there are seats for: some are told to come back, and the list is there all the while.
+fn crowded(service: &Service) {
+    let told = poll(PATIENCE, || {
+        let search = || request(service.address(), "GET", "/?q=nothing", &[], b"");
+        let replies: Vec<_> = thread::scope(|scope| {
+            let clients: Vec<_> = (0..24).map(|_| scope.spawn(search)).collect();
+            assert_eq!(get(service, "/").status, 200);
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+        assert!(replies.iter().all(|reply| matches!(reply.status, 200 | 503)));
+        replies.into_iter().find(|reply| reply.status == 503)
+    });
+    let told = told.expect("a search that finds no seat");
+    assert_eq!(told.header("retry-after"), Some("2"));
+    assert_has(&plain(&told), &["Too many searches at once"]);
 }
 
 #[test]
