@@ -153,7 +153,7 @@ fn body(file: OwnedFd, start: u64, length: u64, buffers: &Arc<Buffers>, patience
         let read = match patience {
             Patience::None => download::read_if_cached(&file, start, length, buffers),
             // A read that failed fails again below, where the client sees that its download is broken.
-            Patience::Endless => download::read(&file, start, length, buffers).ok(),
+            Patience::Endless => download::read(&file, start, length, buffers),
         };
         if let Some(bytes) = read {
             return ReplyBody::full(bytes);

@@ -12,7 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::buffers::{BUFFER_BYTES, Buffer, Buffers};
+use crate::buffers::{Buffer, Buffers};
 
 /// Streams a part of an open file, one buffer at a time.
 ///
@@ -56,8 +56,8 @@ impl Body for Download {
         let reading = match &mut this.reading {
             Some(reading) => reading,
             none => {
-                let length = this.unsent.min(BUFFER_BYTES as u64) as usize;
                 let mut buffer = this.buffers.take();
+                let length = this.unsent.min(buffer.len() as u64) as usize;
                 let filled = read_cached(&this.file, this.next, &mut buffer[..length]);
                 if filled == length {
                     let frame = this.handed_on(buffer.freeze(length));
@@ -81,7 +81,7 @@ impl Body for Download {
     }
 }
 
-/// Reads `length` bytes, at most [`BUFFER_BYTES`], from offset `start`, when all of them are in memory.
+/// Reads `length` bytes from offset `start`, when all of them are in memory and fit a buffer.
 pub(crate) fn read_if_cached(
     file: &OwnedFd,
     start: u64,
@@ -93,9 +93,10 @@ pub(crate) fn read_if_cached(
     (filled == length).then(|| buffer.freeze(length))
 }
 
-/// Reads exactly `length` bytes, at most [`BUFFER_BYTES`], from offset `start`. Blocks.
-pub(crate) fn read(file: &OwnedFd, start: u64, length: usize, buffers: &Arc<Buffers>) -> io::Result<Bytes> {
-    read_rest(file, start, buffers.take(), 0, length)
+/// Reads exactly `length` bytes from offset `start`, when they fit a buffer and can be read. Blocks.
+pub(crate) fn read(file: &OwnedFd, start: u64, length: usize, buffers: &Arc<Buffers>) -> Option<Bytes> {
+    let buffer = buffers.take();
+    (length <= buffer.len()).then(|| read_rest(file, start, buffer, 0, length).ok()).flatten()
 }
 
 /// Copies what the page cache holds; returns how much that is. Does not block. Where a file system cannot tell, that

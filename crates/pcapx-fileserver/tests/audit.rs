@@ -167,8 +167,11 @@ fn a_killed_service_goes_on_with_its_chain() {
     for runs in 1..=3 {
         let service = Service::start(BINARY, &site);
         assert_eq!(request(service.address(), "GET", "/a.pcap", &[], b"").status, 200);
-        let written = poll(PATIENCE, || (log(&site).len() == 2 * runs).then_some(()));
-        assert!(written.is_some(), "{:?}", log(&site));
+        // Before the first line is there the file is none that could be verified.
+        let path = site.path().join("audit/pcapx-fileserver.audit.jsonl");
+        let lines = || fs::read_to_string(&path).map_or(0, |text| text.lines().count());
+        assert!(poll(PATIENCE, || (lines() == 2 * runs).then_some(())).is_some(), "{:?}", log(&site));
+        assert_eq!(log(&site).len(), 2 * runs);
         service.signal(Signal::KILL);
     }
 }

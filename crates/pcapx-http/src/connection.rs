@@ -27,8 +27,9 @@ use crate::{Context, Front, Limits, LogValue, Reply, Request, RequestBody, Stop,
 
 /// The longest request head; beyond it hyper answers 431.
 const HEAD_BYTES: usize = 32 << 10;
-/// Read and write buffer of a connection; what a handler's body yields is written before more is asked for.
-const BUFFER_BYTES: usize = 64 << 10;
+/// Read and write buffer of a connection; when a handler's body has yielded so much, it is written before more is asked for.
+/// A client that does not read holds as much.
+const BUFFER_BYTES: usize = 32 << 10;
 
 /// Answers requests.
 ///

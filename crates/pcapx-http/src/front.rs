@@ -95,6 +95,11 @@ impl Front {
         &self.door
     }
 
+    /// Whether `peer` is a proxy that asks for others.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.proxies.get().trusts(peer)
+    }
+
     /// Whose request this is.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, Untraceable> {
         self.proxies.get().client(peer, headers)

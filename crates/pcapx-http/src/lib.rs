@@ -37,6 +37,7 @@
 //! **Log.** Nothing a client sent reaches a log line raw: everything goes through [`LogValue`].
 
 mod access;
+mod addresses;
 pub mod audit;
 mod bind;
 mod connection;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -13,11 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::addresses::{Addresses, Counted};
 use crate::audit::{self, Act};
 use crate::bind::{BindError, raise_open_file_limit, sockets};
 use crate::connection::{Handler, Shared, serve};
+use crate::door::site;
 use crate::life::Manager;
-use crate::metrics::Families;
+use crate::metrics::{Families, Reason};
 use crate::slots::Slots;
 use crate::{Front, Inherited, Stop, tls};
 
@@ -35,6 +37,8 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// Connections open at a time; fewer when the limit of open files is lower.
     pub connections: usize,
+    /// Of these for each address, of IPv6 each /64; trusted proxies have no such limit.
+    pub connections_per_address: usize,
     /// Time for a complete request head, counted from the connection's start or the former answer's end. It is
     /// therefore the keep-alive time too.
     pub head: Duration,
@@ -44,7 +48,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 4096, head: Duration::from_secs(10), write_stall: Duration::from_secs(60) }
+        Limits {
+            connections: 4096,
+            connections_per_address: 1024,
+            head: Duration::from_secs(10),
+            write_stall: Duration::from_secs(60),
+        }
     }
 }
 
@@ -119,6 +128,7 @@ impl Server {
         let mut loop_ = AcceptLoop {
             shared: Arc::new(Shared { handler, front, limits: self.limits, stop: stop.clone() }),
             slots: Slots::new(),
+            addresses: Arc::default(),
             connections: JoinSet::new(),
             accepted: 0,
             back_off: BACK_OFF_MIN,
@@ -138,6 +148,7 @@ impl Server {
 struct AcceptLoop<H> {
     shared: Arc<Shared<H>>,
     slots: Arc<Slots>,
+    addresses: Arc<Addresses>,
     connections: JoinSet<()>,
     accepted: u64,
     back_off: Duration,
@@ -152,8 +163,11 @@ impl<H: Handler> AcceptLoop<H> {
                 accepted = next(listeners, &mut turn) => match accepted {
                     Ok((tcp, peer)) => {
                         self.back_off = BACK_OFF_MIN;
-                        self.make_room().await;
-                        self.spawn(tcp, peer);
+                        // One that is not taken is closed at once.
+                        if let Ok(counted) = self.count(peer.ip().to_canonical()) {
+                            self.make_room().await;
+                            self.spawn(tcp, peer, counted);
+                        }
                     }
                     Err(error) => self.refused(&error).await,
                 },
@@ -162,7 +176,20 @@ impl<H: Handler> AcceptLoop<H> {
         }
     }
 
-    fn spawn(&mut self, tcp: TcpStream, peer: SocketAddr) {
+    /// Counts a connection of `peer`, unless it is a proxy, which asks for many.
+    fn count(&self, peer: IpAddr) -> Result<Option<Counted>, HasItsShare> {
+        if self.shared.front.trusts(peer) {
+            return Ok(None);
+        }
+        let counted = self.addresses.count(site(peer), self.shared.limits.connections_per_address);
+        if counted.is_none() {
+            self.families().denied(Reason::Connections);
+            log::debug!("connection peer={peer} closed, this address has its share");
+        }
+        counted.map(Some).ok_or(HasItsShare)
+    }
+
+    fn spawn(&mut self, tcp: TcpStream, peer: SocketAddr, counted: Option<Counted>) {
         self.accepted += 1;
         let families = self.families();
         families.connections_accepted.inc();
@@ -170,7 +197,7 @@ impl<H: Handler> AcceptLoop<H> {
         let place = self.slots.place(self.accepted);
         let (shared, open) = (Arc::clone(&self.shared), families.connections.clone());
         self.connections.spawn(async move {
-            let _closes = Closes(open);
+            let (_closes, _counted) = (Closes(open), counted);
             serve(tcp, peer, place, shared).await;
         });
     }
@@ -224,6 +251,9 @@ impl<H: Handler> AcceptLoop<H> {
         aborted
     }
 }
+
+/// An address has as many connections as it may.
+struct HasItsShare;
 
 /// Counts a connection as closed when dropped, however that comes.
 struct Closes(Gauge);

@@ -409,3 +409,25 @@ fn heads_beyond_the_limit_are_refused() {
     assert_eq!(server.connect().exchange(format!("GET /peer HTTP/1.1\r\n{many}\r\n").as_bytes()).status, 431);
     assert_eq!(server.connect().exchange(b"nonsense\r\n\r\n").status, 400);
 }
+
+#[test]
+fn an_address_has_its_share_of_connections_and_others_get_in() {
+    let server = Running::start(Limits { connections_per_address: 2, ..Limits::default() }, PATIENCE);
+    let ask = b"GET /peer HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut open = [server.connect(), server.connect()];
+    for connection in &mut open {
+        assert_eq!(connection.exchange(ask).status, 200);
+    }
+    assert!(server.connect().is_closed_within(PATIENCE));
+    let mut other = Connection::connect_from(server.address, "127.0.0.2".parse().unwrap()).unwrap();
+    assert_eq!(other.exchange(ask).text(), "127.0.0.2");
+    let [first, mut second] = open;
+    drop(first);
+    let again = pcapx_testkit::process::poll(PATIENCE, || {
+        let mut next = server.connect();
+        next.send(ask);
+        next.reply().ok()
+    });
+    assert_eq!(again.unwrap().status, 200);
+    assert_eq!(second.exchange(ask).status, 200);
+}

@@ -347,7 +347,7 @@ impl Rules {
 }
 
 /// The address that is counted: of IPv6 the /64, as one host has as many addresses as it likes below it.
-fn site(address: IpAddr) -> IpAddr {
+pub(crate) fn site(address: IpAddr) -> IpAddr {
     const HOST_BITS: u32 = 64; // RFC 4291 §2.5.4
     match address {
         IpAddr::V4(_) => address,

@@ -47,9 +47,14 @@ impl Proxies {
         Proxies { trusted: Networks::new(trusted) }
     }
 
+    /// Whether `peer` is one of them.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        !self.trusted.is_empty() && self.trusted.contains(peer)
+    }
+
     /// The client of a request with these headers from `peer`.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, Untraceable> {
-        if self.trusted.is_empty() || !self.trusted.contains(peer) {
+        if !self.trusts(peer) {
             return Ok(peer);
         }
         let older = lines(headers, &X_FORWARDED_FOR, "X-Forwarded-For")?

@@ -23,6 +23,7 @@ pub(crate) enum Reason {
     Throttled,
     ProxyHeaders,
     ClientCertificate,
+    Connections,
 }
 
 impl Reason {
@@ -35,6 +36,7 @@ impl Reason {
             Reason::Throttled => "throttled",
             Reason::ProxyHeaders => "proxy_headers",
             Reason::ClientCertificate => "client_certificate",
+            Reason::Connections => "connections",
         }
     }
 }
