@@ -8,7 +8,7 @@ use super::keys::{self, Key};
 use super::notes::Notes;
 use super::reading::{self, Read};
 use super::written::Written;
-use super::{Auth, Config, Credentials, Tls, host, link_base, network};
+use super::{Auth, Config, Credentials, MetricsAccess, Tls, host, link_base, network};
 
 const SECS_PER_DAY: u64 = 86_400;
 
@@ -172,6 +172,32 @@ impl Keys<'_> {
         if config.index_dir.as_ref().is_some_and(|folder| folder.starts_with(&config.output_dir)) {
             let reason = "lies in output_dir: indexes tell who spoke with whom and can be downloaded there";
             self.notes.warn(&keys::INDEX_DIR, self.written.from(&keys::INDEX_DIR), reason);
+        }
+        self.compare_access(config);
+    }
+
+    /// What lets more people in than it looks like.
+    fn compare_access(&mut self, config: &Config) {
+        for (auth, key) in [
+            (&config.listener_auth, &keys::LISTENER_AUTH_PASS),
+            (&config.fileserver_auth, &keys::FILESERVER_AUTH_PASS),
+        ] {
+            if auth.basic.as_ref().is_some_and(|credentials| credentials.password.is_empty()) {
+                let reason = "is empty: whoever knows the user's name gets in";
+                self.notes.warn(key, self.written.from(key), reason);
+            }
+        }
+        let is_open = |auth: &Auth| !auth.is_on();
+        if config.metrics == MetricsAccess::Auth
+            && config.metrics_allowed_ips.is_empty()
+            && (is_open(&config.listener_auth) || is_open(&config.fileserver_auth))
+        {
+            let reason = "is auth, and a service without credentials tells its figures to everybody";
+            self.notes.warn(&keys::METRICS, self.written.from(&keys::METRICS), reason);
+        }
+        if config.trusted_proxies.iter().any(|network| network.prefix() == 0) {
+            let reason = "has every address: every client can say that it is another one";
+            self.notes.warn(&keys::TRUSTED_PROXIES, self.written.from(&keys::TRUSTED_PROXIES), reason);
         }
     }
 }

@@ -50,8 +50,9 @@ fn every_key_can_be_overridden() {
     assert_eq!(from_environment_alone.config, over_file.config);
     let older = "basic_auth_pass (from PCAPX_BASIC_AUTH_PASS): has no effect, \
                  listener_auth_pass and fileserver_auth_pass are set";
+    let empty = "fileserver_auth_pass (from PCAPX_FILESERVER_AUTH_PASS): is empty: whoever knows the user's name gets in";
     for loaded in [&from_environment_alone, &over_file] {
-        assert_eq!(loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [older]);
+        assert_eq!(loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [older, empty]);
     }
     let config = over_file.config;
     assert_eq!(config.host, "::1");

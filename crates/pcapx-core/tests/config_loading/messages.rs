@@ -82,7 +82,7 @@ fn what_is_odd_is_warned_of() {
         (json!({ "max_concurrent_extractions": 0 }), "max_concurrent_extractions: 0 counts as 1"),
         (json!({ "default_after": 1e6 }), "default_after: 1000000 counts as 86400"),
         (
-            json!({ "listener_auth_user": "a:b" }),
+            json!({ "listener_auth_user": "a:b", "listener_auth_pass": "p" }),
             "listener_auth_user: holds a colon, but HTTP Basic ends the user at the first one: nobody can log in",
         ),
         (
@@ -92,6 +92,18 @@ fn what_is_odd_is_warned_of() {
         (
             json!({ "output_dir": "/t/alerts" }),
             "output_dir: lies in timeline_dir: extracted packets are found again by later extractions",
+        ),
+        (
+            json!({ "fileserver_auth_user": "u" }),
+            "fileserver_auth_pass: is empty: whoever knows the user's name gets in",
+        ),
+        (
+            json!({ "metrics": "auth", "listener_auth_pass": "p" }),
+            "metrics: is auth, and a service without credentials tells its figures to everybody",
+        ),
+        (
+            json!({ "trusted_proxies": ["10.0.0.1", "0.0.0.0/0"] }),
+            "trusted_proxies: has every address: every client can say that it is another one",
         ),
     ] {
         assert_eq!(warnings_of(&least_and(&more), &[]), [warning]);

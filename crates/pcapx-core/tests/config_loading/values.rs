@@ -110,6 +110,7 @@ fn older_credentials_fill_each_key_that_is_missing() {
     }
     let config = least_and(&json!({
         "basic_auth_user": "u", "listener_auth_user": "", "fileserver_auth_user": "f",
+        "fileserver_auth_pass": "p",
     }));
     assert_eq!(
         warnings_of(&config, &[]),
