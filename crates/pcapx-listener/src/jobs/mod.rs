@@ -16,6 +16,7 @@
 //! * Manifests are the only state. What is in memory is what is being done.
 //! * A capture is published before the manifest that tells of it, and replaced as a whole.
 
+mod conclusion;
 mod desk;
 mod job;
 mod line;
